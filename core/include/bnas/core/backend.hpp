@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bnas/core/device.hpp"
+#include "bnas/core/kernel_table.hpp"
+
+namespace bnas {
+
+class Storage;
+class Stream;
+
+/// One kind of device: memory, streams, kernels. Operations are not virtuals: they are found in the kernel table.
+/// Thread-safe; lives until the program ends.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual Device device() const = 0;
+  /// A person's name of the device with what was detected: "AMD EPYC, AVX-512 VPOPCNTDQ".
+  virtual std::string description() const = 0;
+  virtual std::unique_ptr<Stream> make_stream() = 0;
+  virtual void copy_to_host(void* dst, const void* src, std::size_t bytes, Stream& stream) = 0;
+  virtual void copy_from_host(void* dst, const void* src, std::size_t bytes, Stream& stream) = 0;
+  const KernelTable& kernels() const { return kernels_; }
+
+ protected:
+  KernelTable kernels_;
+};
+
+/// The backend of `device`; an `unavailable` Error says what is missing when there is none.
+Backend& backend_for(Device device);
+
+/// All devices of this machine that this build can use; the CPU is always first.
+std::vector<Device> available_devices();
+
+}  // namespace bnas

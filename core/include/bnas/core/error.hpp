@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace bnas {
+
+/// Who can mend an error; the programs map it to their exit code (docs/exit-codes in README).
+enum class ErrorKind {
+  usage,        ///< wrong argument or configuration: 2
+  bad_data,     ///< corrupt file or data set: 65
+  missing,      ///< file or data set not there: 66
+  unavailable,  ///< device or kernel not there: 69
+  internal,     ///< broken invariant, a bug of ours: 70
+  locked,       ///< run directory in use or in the way: 73
+  io,           ///< disk full or I/O error: 74
+};
+
+/// Every failure of the libraries. what() says what, where, why and what to do, in one or two sentences.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  ErrorKind kind() const noexcept { return kind_; }
+
+ private:
+  ErrorKind kind_;
+};
+
+/// Throws an internal Error "[op] message" unless `holds`.
+inline void check(bool holds, std::string_view op, std::string_view message) {
+  if (!holds) {
+    throw Error(ErrorKind::internal, "[" + std::string(op) + "] " + std::string(message));
+  }
+}
+
+/// The entry of `candidates` nearest to `name` by edit distance when it is at most `limit` away, else "".
+std::string nearest_name(std::string_view name, const std::string* first, const std::string* last, int limit = 3);
+
+}  // namespace bnas

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bnas/core/tensor.hpp"
+#include "bnas/portable/philox.hpp"
+
+namespace bnas {
+
+/// Whether a kernel overwrites its gradient output or adds to it.
+enum class GradMode : std::uint8_t { overwrite, accumulate };
+
+class Tape;
+
+/// A value of the computation: a tensor and where it stands on the tape. Without a node it is a constant.
+/// The gradient of a Var has its shape and is always f32, also for bits and integers.
+struct Var {
+  Tensor value;
+  std::int32_t node = -1;
+
+  bool needs_grad() const { return node >= 0; }
+  const Shape& shape() const { return value.shape(); }
+};
+
+/// A gradient that a backward function must write: `tensor` is f32, written as `mode` says.
+struct GradSlot {
+  Tensor tensor;
+  GradMode mode;
+};
+
+/// What a backward function sees: the upstream gradient, what forward kept, and the gradients it owes.
+class BackwardContext {
+ public:
+  Stream& stream() const { return stream_; }
+  const Tensor& dy() const { return dy_; }  ///< f32, shape of the output
+  const Tensor& saved(std::size_t i) const { return saved_[i]; }
+  /// True when input i wants a gradient; skip its work otherwise.
+  bool wants(std::size_t i) const;
+  /// The slot of input i (valid only when wanted). Ask once per input and write it wholly.
+  GradSlot dx(std::size_t i);
+
+ private:
+  friend class Tape;
+  BackwardContext(Tape& tape, Stream& stream, Tensor dy, const std::vector<Tensor>& saved,
+                  const std::vector<Var>& inputs)
+      : tape_(tape), stream_(stream), dy_(std::move(dy)), saved_(saved), inputs_(inputs) {}
+  Tape& tape_;
+  Stream& stream_;
+  Tensor dy_;
+  const std::vector<Tensor>& saved_;
+  const std::vector<Var>& inputs_;  // values dropped, nodes and shapes kept
+};
+
+/// Records one training step and replays it backwards. Made per step, used by one thread.
+/// Nodes are visited in exactly the reverse order of recording, so sums of gradients have a fixed order.
+class Tape {
+ public:
+  using Backward = std::function<void(BackwardContext&)>;
+
+  explicit Tape(Stream& stream) : stream_(stream) {}
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A leaf whose gradient is written (first use) or added (later uses) into `grad`, an f32 tensor of the same shape.
+  /// `grad_started` decides the first write: overwrite replaces what an earlier step left.
+  Var leaf(const Tensor& value, const Tensor& grad, GradMode first_write = GradMode::overwrite);
+
+  /// Records `y = op(inputs)`. `saved` is everything that `backward` reads again: it is counted by saved_bytes() and
+  /// released as soon as the node's backward has run. Returns a constant when no input needs a gradient.
+  Var record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Tensor> saved, Backward backward);
+
+  /// Gradients of the scalar `loss` for all leaves. A tape runs backward once.
+  void backward(const Var& loss);
+
+  /// Bytes kept for backward now; storage shared by several nodes counts once.
+  std::size_t saved_bytes() const;
+  /// The same by operation, in the order of first use.
+  std::vector<std::pair<std::string, std::size_t>> saved_by_op() const;
+
+ private:
+  friend class BackwardContext;
+  struct Node {
+    const char* op;
+    Shape shape;
+    std::vector<Var> inputs;
+    std::vector<Tensor> saved;
+    Backward backward;  // empty for leaves
+    Tensor grad;        // leaves: the caller's tensor
+    bool grad_written = false;
+  };
+  GradSlot slot(std::int32_t node);
+
+  Stream& stream_;
+  std::vector<Node> nodes_;
+};
+
+enum class Mode : std::uint8_t { train, eval };
+
+/// What every operation is given besides its inputs. `tape` is null for inference.
+struct Context {
+  Stream& stream;
+  Tape* tape = nullptr;
+  Mode mode = Mode::eval;
+  RandomKey random{};             ///< keyed by seed, trial, epoch, step
+  std::uint64_t random_site = 0;  ///< counts the random operations of one pass, so that each has numbers of its own
+
+  bool training() const { return mode == Mode::train; }
+  /// Key of the next random operation of this pass.
+  RandomKey next_random() { return random.derive(random_site++); }
+  /// Records on the tape when there is one, else returns the bare value.
+  Var record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Tensor> saved, Tape::Backward backward) {
+    return tape == nullptr
+               ? Var{std::move(y)}
+               : tape->record(op, std::move(y), std::move(inputs), std::move(saved), std::move(backward));
+  }
+};
+
+}  // namespace bnas

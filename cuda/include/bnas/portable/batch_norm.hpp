@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one agreed floating-point form of batch normalization, so that every device finds the same signs.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "bnas/portable/bits.hpp"
+
+namespace bnas {
+
+/// Mean and biased variance from exact integer sums of n values; double, rounded once.
+struct Moments {
+  float mean;
+  float variance;
+};
+
+BNAS_HD inline Moments moments_from_sums(std::int64_t sum, std::int64_t sum_of_squares, std::int64_t n) {
+  const double mean = static_cast<double>(sum) / static_cast<double>(n);
+  const double second = static_cast<double>(sum_of_squares) / static_cast<double>(n);
+  const double variance = second - mean * mean;
+  return {static_cast<float>(mean), static_cast<float>(variance > 0.0 ? variance : 0.0)};
+}
+
+/// 1 / sqrt(variance + eps), in double, rounded once.
+BNAS_HD inline float reciprocal_std(float variance, float eps) {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance) + static_cast<double>(eps)));
+}
+
+/// y = fma(x - mean, gamma * rstd, beta); `scale` is gamma * rstd rounded to float.
+BNAS_HD inline float batch_norm_affine(float x, float mean, float scale, float beta) {
+  return std::fma(x - mean, scale, beta);
+}
+
+}  // namespace bnas
