@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/cpu/register.hpp"
+
+namespace bnas::cpu {
+
+void register_sequence(KernelTable& table) { (void)table; }
+
+}  // namespace bnas::cpu
