@@ -115,9 +115,8 @@ struct Context {
   RandomKey next_random() { return random.derive(random_site++); }
   /// Records on the tape when there is one, else returns the bare value.
   Var record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Tensor> saved, Tape::Backward backward) {
-    return tape == nullptr
-               ? Var{std::move(y)}
-               : tape->record(op, std::move(y), std::move(inputs), std::move(saved), std::move(backward));
+    return tape == nullptr ? Var{std::move(y)}
+                           : tape->record(op, std::move(y), std::move(inputs), std::move(saved), std::move(backward));
   }
 };
 

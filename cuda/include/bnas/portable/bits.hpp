@@ -34,6 +34,8 @@ BNAS_HD constexpr Word tail_mask(std::int64_t channels) {
 }
 
 /// Dot product of K values in {-1, +1} whose bits differ in `mismatches` places.
-BNAS_HD constexpr std::int32_t dot_from_mismatches(std::int32_t k, std::int32_t mismatches) { return k - 2 * mismatches; }
+BNAS_HD constexpr std::int32_t dot_from_mismatches(std::int32_t k, std::int32_t mismatches) {
+  return k - 2 * mismatches;
+}
 
 }  // namespace bnas

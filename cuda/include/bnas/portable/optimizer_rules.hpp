@@ -9,7 +9,9 @@
 
 namespace bnas {
 
-BNAS_HD inline float clip_to(float x, float limit) { return limit <= 0.0F ? x : x > limit ? limit : x < -limit ? -limit : x; }
+BNAS_HD inline float clip_to(float x, float limit) {
+  return limit <= 0.0F ? x : x > limit ? limit : x < -limit ? -limit : x;
+}
 
 /// Adam as Kingma and Ba 2015, section 2 (the form with the bias-corrected step size), AMSGrad as Reddi et al. 2018:
 /// v_max is the running maximum of the uncorrected v. `weight_decay` adds L2 to the gradient.

@@ -13,9 +13,9 @@ namespace bnas::nas {
 
 /// What a child needs besides its trial.
 struct ChildContext {
-  std::filesystem::path directory;                      ///< its own, kept across attempts; holds its checkpoints
-  const std::atomic<bool>* stop = nullptr;              ///< set: checkpoint at the next step and throw Interrupted
-  std::function<void(const EpochMetrics&)> on_epoch;    ///< after an epoch's checkpoint is safe
+  std::filesystem::path directory;                    ///< its own, kept across attempts; holds its checkpoints
+  const std::atomic<bool>* stop = nullptr;            ///< set: checkpoint at the next step and throw Interrupted
+  std::function<void(const EpochMetrics&)> on_epoch;  ///< after an epoch's checkpoint is safe
 };
 
 /// Thrown by a trainer that left early on request, its state safe in the directory.

@@ -17,16 +17,16 @@ struct SearchObserver {
   std::function<void(int level, std::int64_t queued)> on_batch;
   std::function<void(const Trial&)> on_start;
   std::function<void(const Trial&, const EpochMetrics&)> on_epoch;
-  std::function<void(const Trial&)> on_trial;    ///< after the store has it, in finishing order
+  std::function<void(const Trial&)> on_trial;  ///< after the store has it, in finishing order
   std::function<void(const SurrogateQuality&)> on_quality;
 };
 
 struct SearchOptions {
   int workers = 1;
-  int max_attempts = 3;              ///< per trial, counting the first
+  int max_attempts = 3;  ///< per trial, counting the first
   double lease_seconds = 60.0;
-  double max_seconds = 0.0;          ///< stop early (resumable) after this; 0: none
-  std::filesystem::path checkpoints; ///< child N works in checkpoints/N
+  double max_seconds = 0.0;           ///< stop early (resumable) after this; 0: none
+  std::filesystem::path checkpoints;  ///< child N works in checkpoints/N
 };
 
 enum class SearchEnd : std::uint8_t { complete, interrupted, out_of_time, too_many_failures };

@@ -48,8 +48,8 @@ class SearchSpace {
   /// Stable across runs and machines; equal for isomorphic cells.
   std::uint64_t hash(const Genotype& g) const;
 
-  /// Seed notation: "[-2, '3x3 bconv', 0, 'linear']": in0, op0, in1, op1 per block. In the flat space the cell's input is
-  /// written 0, as the seeds do.
+  /// Seed notation: "[-2, '3x3 bconv', 0, 'linear']": in0, op0, in1, op1 per block. In the flat space the cell's input
+  /// is written 0, as the seeds do.
   std::string text(const Genotype& g) const;
   /// Reads text() tolerantly (spaces, either quote); usage Error naming position, unknown names with the nearest.
   Genotype parse(std::string_view text) const;

@@ -20,8 +20,8 @@ struct Proposal {
 
 /// How well the surrogate did on one level; NaN where undefined (fewer than two distinct values).
 struct SurrogateQuality {
-  int level = 0;                  ///< level whose trials were just measured
-  double fit_spearman = 0.0;      ///< refitted surrogate on everything measured so far
+  int level = 0;              ///< level whose trials were just measured
+  double fit_spearman = 0.0;  ///< refitted surrogate on everything measured so far
   double fit_kendall = 0.0;
   double extrapolation_spearman = 0.0;  ///< predictions made before this level was measured; NaN for level 1
   double extrapolation_kendall = 0.0;

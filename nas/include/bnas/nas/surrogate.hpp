@@ -39,10 +39,10 @@ struct SurrogateConfig {
   int embedding = 100;
   int hidden = 100;
   int epochs = 100;
-  double lr_first = 0.01;    ///< when all cells have one block
-  double lr = 0.002;         ///< afterwards
+  double lr_first = 0.01;       ///< when all cells have one block
+  double lr = 0.002;            ///< afterwards
   double regularization = 0.0;  ///< L2 on all weights; ridge: its lambda
-  int members = 5;           ///< of an ensemble, each fitted to another (members-1)/members of the data
+  int members = 5;              ///< of an ensemble, each fitted to another (members-1)/members of the data
   std::uint64_t seed = 0;
 };
 

@@ -44,10 +44,10 @@ struct Budget {
 /// stream, so a result does not depend on when or where it ran.
 struct Trial {
   std::int64_t id = 0;
-  int level = 1;       ///< number of blocks when proposed
-  int rank = 1;        ///< 1-based position within its level
-  Genotype genotype;   ///< canonical
-  std::string text;    ///< SearchSpace::text
+  int level = 1;      ///< number of blocks when proposed
+  int rank = 1;       ///< 1-based position within its level
+  Genotype genotype;  ///< canonical
+  std::string text;   ///< SearchSpace::text
   Budget budget;
   std::optional<double> predicted;  ///< surrogate's mean when proposed
   TrialStatus status = TrialStatus::queued;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernel tags: optimizer steps over one parameter each, and the batch gather. Formulas: bnas/portable/optimizer_rules.hpp.
+// Kernel tags: optimizer steps over one parameter each, and the batch gather. Formulas:
+// bnas/portable/optimizer_rules.hpp.
 #pragma once
 
 #include "bnas/core/tape.hpp"
@@ -18,7 +19,8 @@ struct AdamStep {
 /// SGD with momentum, Nesterov and L2 weight decay; `velocity` undefined when momentum is 0.
 struct SgdStep {
   static constexpr const char* name = "sgd_step";
-  using Signature = void(Stream&, const Tensor& grad, const SgdRule& rule, float clip, Tensor& weight, Tensor& velocity);
+  using Signature = void(Stream&, const Tensor& grad, const SgdRule& rule, float clip, Tensor& weight,
+                         Tensor& velocity);
 };
 
 /// Bop (Helwegen et al. 2019): weights in {-1, +1} flip where the gradient average exceeds the threshold.

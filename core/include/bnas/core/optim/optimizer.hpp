@@ -34,8 +34,8 @@ class Optimizer {
 
 /// Options shared by the rules.
 struct StepOptions {
-  float latent_clip = 1.0F;      ///< latent binary weights are clamped to [-clip, clip]; 0: never
-  bool glorot_lr = false;        ///< multiplies lr of latent binary weights by 1 / sqrt(1.5 / (fan_in + fan_out))
+  float latent_clip = 1.0F;  ///< latent binary weights are clamped to [-clip, clip]; 0: never
+  bool glorot_lr = false;    ///< multiplies lr of latent binary weights by 1 / sqrt(1.5 / (fan_in + fan_out))
 };
 
 std::unique_ptr<Optimizer> make_adam(const AdamRule& rule, bool amsgrad, const StepOptions& options = {});

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/cpu/backend.hpp"
+
+#include <cstring>
+
+#include "backend/cpu/allocator.hpp"
+#include "backend/cpu/register.hpp"
+#include "bnas/core/stream.hpp"
+
+namespace bnas::cpu {
+namespace {
+
+/// Work is done when a kernel returns, so there is nothing to wait for.
+class CpuStream final : public Stream {
+ public:
+  explicit CpuStream(Backend& backend) : backend_(backend), allocator_(std::make_shared<Allocator>()) {}
+  Backend& backend() const override { return backend_; }
+  std::shared_ptr<Storage> allocate(std::size_t bytes) override { return allocator_->allocate(bytes); }
+  void synchronize() override {}
+  MemoryStats memory() const override { return allocator_->stats(); }
+  void set_memory_limit(std::size_t bytes) override { allocator_->set_limit(bytes); }
+
+ private:
+  Backend& backend_;
+  std::shared_ptr<Allocator> allocator_;  // outlives the stream while storage is alive
+};
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend() {
+    register_elementwise(kernels_);
+    register_conv(kernels_);
+    register_norm(kernels_);
+    register_pool(kernels_);
+    register_loss(kernels_);
+    register_sequence(kernels_);
+    register_optim(kernels_);
+  }
+  Device device() const override { return {DeviceType::cpu, 0}; }
+  std::string description() const override { return "CPU"; }
+  std::unique_ptr<Stream> make_stream() override { return std::make_unique<CpuStream>(*this); }
+  void copy_to_host(void* dst, const void* src, std::size_t bytes, Stream& /*stream*/) override {
+    if (bytes != 0) {
+      std::memcpy(dst, src, bytes);
+    }
+  }
+  void copy_from_host(void* dst, const void* src, std::size_t bytes, Stream& stream) override {
+    copy_to_host(dst, src, bytes, stream);
+  }
+};
+
+}  // namespace
+
+Backend& backend() {
+  static CpuBackend instance;
+  return instance;
+}
+
+}  // namespace bnas::cpu

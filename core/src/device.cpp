@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bnas/core/device.hpp"
+
+#include <charconv>
+
+#include "backend/cpu/backend.hpp"
+#include "bnas/core/backend.hpp"
+#include "bnas/core/error.hpp"
+#include "bnas/core/stream.hpp"
+
+namespace bnas {
+
+std::string Device::text() const { return type == DeviceType::cpu ? "cpu" : "cuda:" + std::to_string(index); }
+
+Device Device::parse(std::string_view text) {
+  if (text == "cpu") {
+    return {DeviceType::cpu, 0};
+  }
+  if (text == "cuda") {
+    return {DeviceType::cuda, 0};
+  }
+  constexpr std::string_view prefix = "cuda:";
+  if (text.starts_with(prefix)) {
+    int index = -1;
+    const char* last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data() + prefix.size(), last, index);
+    if (error == std::errc() && end == last && index >= 0) {
+      return {DeviceType::cuda, index};
+    }
+  }
+  throw Error(ErrorKind::usage, "unknown device '" + std::string(text) + "': use cpu, cuda or cuda:N");
+}
+
+Backend& backend_for(Device device) {
+  if (device.type == DeviceType::cpu) {
+    return cpu::backend();
+  }
+  throw Error(ErrorKind::unavailable,
+              "device " + device.text() + " is not available: this build has no CUDA backend; use --device cpu");
+}
+
+std::vector<Device> available_devices() { return {Device{}}; }
+
+Device Stream::device() const { return backend().device(); }
+
+const KernelTable& kernels_of(const Stream& stream) { return stream.backend().kernels(); }
+
+void throw_missing_kernel(const char* op, const Stream& stream) {
+  throw Error(ErrorKind::unavailable,
+              "[" + std::string(op) + "] device " + stream.device().text() + " has no kernel for this operation");
+}
+
+}  // namespace bnas

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "bnas/core/backend.hpp"
+#include "bnas/core/error.hpp"
+#include "bnas/core/tensor.hpp"
+
+namespace bnas {
+namespace {
+
+TEST(Allocator, BlocksAreReusedInStreamOrder) {
+  const auto stream = backend_for({}).make_stream();
+  void* first = nullptr;
+  {
+    const Tensor tensor(*stream, Shape{1000}, DType::f32);
+    first = tensor.raw();
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first) % 64, 0U);
+  }
+  const Tensor again(*stream, Shape{1000}, DType::f32);
+  EXPECT_EQ(again.raw(), first);
+  EXPECT_EQ(stream->memory().cached, 0U);
+}
+
+TEST(Allocator, StatisticsFollowUse) {
+  const auto stream = backend_for({}).make_stream();
+  auto tensor = std::make_unique<Tensor>(*stream, Shape{64}, DType::f32);
+  EXPECT_EQ(stream->memory().in_use, 256U);
+  tensor.reset();
+  EXPECT_EQ(stream->memory().in_use, 0U);
+  EXPECT_EQ(stream->memory().peak, 256U);
+  EXPECT_EQ(stream->memory().cached, 256U);
+}
+
+TEST(Allocator, TheLimitIsAnErrorThatNamesTheBytes) {
+  const auto stream = backend_for({}).make_stream();
+  stream->set_memory_limit(1024);
+  try {
+    const Tensor tensor(*stream, Shape{4096}, DType::f32);
+    FAIL() << "16 KiB fit into a limit of 1 KiB";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::unavailable);
+    EXPECT_NE(std::string(error.what()).find("16384 bytes"), std::string::npos) << error.what();
+  }
+  EXPECT_NO_THROW(Tensor(*stream, Shape{16}, DType::f32));  // a refused request leaves the stream usable
+}
+
+TEST(Allocator, StorageMayOutliveItsStream) {
+  Tensor tensor;
+  {
+    const auto stream = backend_for({}).make_stream();
+    tensor = Tensor(*stream, Shape{16}, DType::i32);
+  }
+  tensor.data<std::int32_t>()[15] = 7;
+  EXPECT_EQ(tensor.data<std::int32_t>()[15], 7);
+}
+
+TEST(Tensor, BitRowsStartOnWords) {
+  EXPECT_EQ(storage_bytes(Shape{3, 33}, DType::bit), 3U * 2U * 4U);
+  EXPECT_EQ(storage_bytes(Shape{2, 2, 2, 32}, DType::bit), 8U * 4U);
+}
+
+TEST(Tensor, WrongElementTypeIsAnError) {
+  const auto stream = backend_for({}).make_stream();
+  const Tensor tensor(*stream, Shape{2}, DType::i8);
+  EXPECT_THROW(tensor.data<float>(), Error);
+  EXPECT_THROW(tensor.reshaped(Shape{3}), Error);
+}
+
+TEST(Device, ParsesItsText) {
+  EXPECT_EQ(Device::parse("cuda:3"), (Device{DeviceType::cuda, 3}));
+  EXPECT_EQ(Device::parse("cpu").text(), "cpu");
+  for (const char* bad : {"", "gpu", "cuda:", "cuda:-1", "cuda:1x", "cuda:99999999999"}) {
+    EXPECT_THROW(Device::parse(bad), Error) << bad;
+  }
+  EXPECT_THROW(backend_for({DeviceType::cuda, 0}), Error);
+}
+
+TEST(NearestName, FindsTypingErrorsOnly) {
+  const std::string names[] = {"epochs", "operators", "seed"};
+  EXPECT_EQ(nearest_name("epoch", names, names + 3), "epochs");
+  EXPECT_EQ(nearest_name("opeartors", names, names + 3), "operators");
+  EXPECT_EQ(nearest_name("completely-different", names, names + 3), "");
+  EXPECT_EQ(nearest_name(std::string(100000, 'x'), names, names + 3), "");
+}
+
+}  // namespace
+}  // namespace bnas
