@@ -9,9 +9,9 @@
 namespace bnas::nas {
 
 const char* layer_kind_name(LayerKind kind) {
-  constexpr const char* kNames[] = {"input",  "conv", "depthwise", "batch_norm",      "sign",  "max_pool",   "avg_pool",
-                                    "concat", "add",  "flatten",   "global_avg_pool", "dense", "real_dense", "dropout"};
-  static_assert(std::size(kNames) == static_cast<std::size_t>(LayerKind::dropout) + 1);
+  constexpr const char* kNames[] = {"input",  "conv", "depthwise", "batch_norm",      "sign",  "max_pool",  "avg_pool",
+                                    "concat", "add",  "flatten",   "global_avg_pool", "dense", "real_dense"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(LayerKind::real_dense) + 1);
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -89,8 +89,6 @@ int PlanBuilder::append(const LayerSpec& layer, const std::vector<int>& inputs, 
       check(out.h == 1 && out.w == 1, "plan", "dense " + name + " needs a flat input");
       out.c = layer.out_channels;
       out.value = ValueKind::real;
-      break;
-    case LayerKind::dropout:
       break;
   }
   check(out.c > 0, "plan", "layer " + name + " has no channels");

@@ -23,7 +23,6 @@ enum class LayerKind : std::uint8_t {
   global_avg_pool,
   dense,       ///< binary weights
   real_dense,  ///< float weights and bias
-  dropout,
 };
 const char* layer_kind_name(LayerKind kind);
 
@@ -34,8 +33,6 @@ struct LayerSpec {
   int stride = 1;
   int out_channels = 0;       ///< conv, dense
   bool shifted_grid = false;  ///< conv: reads from pixel 1 on instead of 0 (second half of a factorized reduction)
-  float rate = 0.0F;          ///< dropout
-  bool rescale = false;       ///< dropout
 
   static LayerSpec conv(int kh, int kw, int out_channels, int stride = 1);
   static LayerSpec depthwise(int k, int stride = 1);
