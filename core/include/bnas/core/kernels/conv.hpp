@@ -3,6 +3,7 @@
 // Every sum has a fixed order, the same for every vector width and thread count.
 #pragma once
 
+#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 #include "bnas/portable/dims.hpp"
 

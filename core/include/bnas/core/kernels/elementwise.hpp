@@ -2,6 +2,7 @@
 // Kernel tags: fills, conversions, signs, sums. Tensors are dense and of equal shape unless said otherwise.
 #pragma once
 
+#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 #include "bnas/portable/pseudo_gradient.hpp"
 

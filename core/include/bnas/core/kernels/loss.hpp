@@ -2,6 +2,7 @@
 // Kernel tags: losses. Each writes the mean loss (scalar f32) and its gradient with respect to the prediction.
 #pragma once
 
+#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 
 namespace bnas::kernels {

@@ -2,6 +2,7 @@
 // Kernel tags: batch normalization per channel (Ioffe and Szegedy, 2015, algorithm 1).
 #pragma once
 
+#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 
 namespace bnas::kernels {

@@ -3,6 +3,7 @@
 // bnas/portable/optimizer_rules.hpp.
 #pragma once
 
+#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 #include "bnas/portable/optimizer_rules.hpp"
 

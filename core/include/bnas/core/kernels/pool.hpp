@@ -2,6 +2,7 @@
 // Kernel tags: pools over x (N,H,W,C) -> y (N,OH,OW,C).
 #pragma once
 
+#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 #include "bnas/portable/dims.hpp"
 

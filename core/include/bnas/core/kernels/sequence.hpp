@@ -2,6 +2,7 @@
 // Kernel tags: the parts of the LSTM surrogate.
 #pragma once
 
+#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 
 namespace bnas::kernels {

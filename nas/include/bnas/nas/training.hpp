@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bnas/core/optim/optimizer.hpp"
+#include "bnas/core/optim/schedule.hpp"
+#include "bnas/nas/network.hpp"
+
+namespace bnas::nas {
+
+/// How a network is trained. The defaults are the seeds' recipe (Hubara et al. 2016 with AMSGrad).
+struct Recipe {
+  std::string loss = "squared_hinge";  ///< or softmax_cross_entropy
+  std::string optimizer = "amsgrad";   ///< or adam, sgd, bop
+  optim::Schedule schedule;            ///< 1e-3, a tenth of it per `epochs`, constant within an epoch
+  int batch_size = 128;
+  float weight_decay = 0.0F;
+  float momentum = 0.9F;  ///< sgd
+  bool nesterov = false;  ///< sgd
+  float bop_gamma = 1e-4F;
+  float bop_threshold = 1e-8F;
+  float grad_clip = 0.0F;  ///< global norm; 0: none
+  optim::StepOptions step;
+  LayerOptions layers;
+
+  /// usage Error naming the key and, for a wrong word, the nearest one.
+  void validate() const;
+  /// All of it in one line, for fingerprints.
+  std::string text() const;
+};
+
+/// Sums over the batches of an epoch, read back once.
+struct EpochSums {
+  double loss = 0.0;  ///< mean over images
+  double accuracy = 0.0;
+};
+
+/// One network in training: weights, optimizer slots and step counter. Deterministic: the same calls with the same
+/// keys give the same bits. One thread, one stream.
+class Training {
+ public:
+  Training(Stream& stream, NetworkPlan plan, const Recipe& recipe, const RandomKey& init);
+
+  Network& network() { return network_; }
+  /// One optimizer step on a batch: images f32 (B,H,W,C), labels i32 (B). Gradients stay readable until the next.
+  void step(const Tensor& images, const Tensor& labels, float lr, const RandomKey& random);
+  /// As step(); shows every node's output.
+  void step(const Tensor& images, const Tensor& labels, float lr, const RandomKey& random,
+            const std::function<void(const PlanNode&, const Var&)>& visit);
+  /// Sums since the last call, over `images` images; restarts them.
+  EpochSums take_sums(std::int64_t images);
+  /// Share of correct answers over a resident set: images u8 (N,H,W,C), labels i32 (N). Uses running statistics.
+  double evaluate(const Tensor& images, const Tensor& labels);
+  /// False when any weight, optimizer slot or running sum is NaN or infinite. Signs would hide a NaN weight, so this
+  /// must be asked.
+  bool finite();
+  /// Bytes kept for backward in the last step.
+  std::size_t saved_bytes() const { return saved_bytes_; }
+
+  /// Visits everything that a checkpoint must hold besides steps(): weights, buffers, slots, sums; fixed order.
+  void state(const std::function<void(const std::string& name, Tensor&)>& visit);
+  /// Only what a trained network needs: weights and buffers.
+  void weights(const std::function<void(const std::string& name, Tensor&)>& visit);
+  std::int64_t steps() const { return optimizer_->steps(); }
+  void set_steps(std::int64_t steps) { optimizer_->set_steps(steps); }
+
+ private:
+  Stream& stream_;
+  Recipe recipe_;
+  Network network_;
+  std::vector<nn::Parameter*> parameters_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  Tensor loss_sum_;  // f32 scalar: sum of batch losses times batch sizes
+  Tensor correct_;   // i32 scalar
+  std::size_t saved_bytes_ = 0;
+};
+
+}  // namespace bnas::nas
