@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "child_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "bnas/core/data/epoch_order.hpp"
+#include "bnas/core/error.hpp"
+#include "bnas/core/io/tensor_io.hpp"
+#include "bnas/core/kernels/optim.hpp"
+
+namespace bnas::nas {
+namespace {
+
+RandomKey trial_key(const TrainerConfig& config, const Trial& trial, RandomPurpose purpose) {
+  return {config.seed, static_cast<std::uint64_t>(trial.id), purpose};
+}
+
+/// Doubles travel through checkpoint counters by their bits.
+std::int64_t to_counter(double value) { return std::bit_cast<std::int64_t>(value); }
+double from_counter(std::int64_t bits) { return std::bit_cast<double>(bits); }
+
+}  // namespace
+
+ChildRun::ChildRun(Stream& stream, NetworkPlan plan, const TrainerConfig& config, const DeviceImages& train,
+                   const DeviceImages& valid, const Trial& trial, const ChildContext& context)
+    : stream_(stream),
+      config_(config),
+      train_(train),
+      valid_(valid),
+      context_(context),
+      trial_(trial),
+      training_(stream, std::move(plan), config.recipe, trial_key(config, trial, RandomPurpose::init)),
+      store_(context.directory, config.run_id, trial.id) {
+  trial_.curve.clear();
+  trial_.reward = 0.0;
+  trial_.best_epoch = 0;
+}
+
+Trial ChildRun::run() {
+  restore();
+  while (!complete()) {
+    run_epoch();
+  }
+  trial_.status = diverged_ ? TrialStatus::diverged : TrialStatus::done;
+  if (diverged_) {
+    trial_.reward = 0.0;
+    trial_.message = fmt::format("a weight or the loss was not finite in epoch {}", epoch_ + 1);
+  }
+  return std::move(trial_);
+}
+
+void ChildRun::restore() {
+  const auto loaded = store_.load();
+  if (!loaded) {
+    return;
+  }
+  const Checkpoint& checkpoint = loaded->checkpoint;
+  epoch_ = checkpoint.counter("epoch");
+  batch_ = checkpoint.counter("batch");
+  diverged_ = checkpoint.counter("diverged") != 0;
+  const bool sane = epoch_ >= 0 && epoch_ <= trial_.budget.epochs && batch_ >= 0;
+  if (!sane) {
+    throw Error(ErrorKind::bad_data,
+                fmt::format("{}: epoch {} of {} is out of range; delete the directory to start the "
+                            "child anew",
+                            loaded->path.string(), epoch_, trial_.budget.epochs));
+  }
+  training_.set_steps(checkpoint.counter("steps"));
+  trial_.best_epoch = static_cast<int>(checkpoint.counter("best_epoch"));
+  trial_.reward = from_counter(checkpoint.counter("best_accuracy"));
+  for (std::int64_t e = 1; e <= epoch_; ++e) {
+    const auto value = [&](const char* what) {
+      return from_counter(checkpoint.counter(fmt::format("epoch{}.{}", e, what)));
+    };
+    trial_.curve.push_back({static_cast<int>(e), value("loss"), value("train"), value("valid"), value("lr")});
+    if (context_.on_epoch) {
+      context_.on_epoch(trial_.curve.back());  // the first time this may have been cut off
+    }
+  }
+  if (!complete()) {
+    training_.state([&](const std::string& name, Tensor& tensor) {
+      get_tensor(checkpoint.state, name, tensor, stream_, loaded->path.string());
+    });
+  }
+}
+
+void ChildRun::save() {
+  // Checkpoints hold finite numbers only; the end of the epoch would find the same.
+  diverged_ = diverged_ || !training_.finite();
+  Checkpoint checkpoint;
+  checkpoint.counters = {{"epoch", epoch_},
+                         {"batch", batch_},
+                         {"diverged", diverged_ ? 1 : 0},
+                         {"steps", training_.steps()},
+                         {"best_epoch", trial_.best_epoch},
+                         {"best_accuracy", to_counter(trial_.reward)}};
+  for (const EpochMetrics& m : trial_.curve) {
+    const auto put = [&](const char* what, double value) {
+      checkpoint.counters[fmt::format("epoch{}.{}", m.epoch, what)] = to_counter(value);
+    };
+    put("loss", m.train_loss);
+    put("train", m.train_accuracy);
+    put("valid", m.valid_accuracy);
+    put("lr", m.learning_rate);
+  }
+  if (!complete()) {  // a finished child needs no optimizer slots: its result and best weights are enough
+    training_.state(
+        [&](const std::string& name, Tensor& tensor) { put_tensor(checkpoint.state, name, tensor, stream_); });
+  }
+  store_.save(checkpoint);
+  saved_at_ = std::chrono::steady_clock::now();
+}
+
+void ChildRun::save_best() {
+  TensorFile file;
+  training_.weights([&](const std::string& name, Tensor& tensor) { put_tensor(file, name, tensor, stream_); });
+  file.metadata["genotype"] = trial_.text;
+  file.metadata["trial"] = std::to_string(trial_.id);
+  file.metadata["epoch"] = std::to_string(epoch_);
+  write_file_atomic(context_.directory / kBestWeightsFile, serialize_tensors(file));
+}
+
+void ChildRun::run_batch(std::span<const std::int32_t> rows, float lr, const RandomKey& random) {
+  const Shape& shape = train_.images.shape();
+  const auto size = static_cast<std::int64_t>(rows.size());
+  const Tensor indices = Tensor::from_host(stream_, {size}, rows);
+  Tensor images(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32);
+  Tensor labels(stream_, {size}, DType::i32);
+  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, indices, images, labels);
+  training_.step(images, labels, lr, random);
+}
+
+void ChildRun::run_epoch() {
+  const auto id = static_cast<std::uint64_t>(trial_.id);
+  const EpochOrder order(config_.seed, id, static_cast<std::uint64_t>(epoch_), train_.labels.numel());
+  const std::int64_t images =
+      trial_.budget.max_images > 0 ? std::min(trial_.budget.max_images, order.size()) : order.size();
+  const std::int64_t size = config_.recipe.batch_size;
+  const std::int64_t batches = (images + size - 1) / size;
+  const RandomKey key = trial_key(config_, trial_, RandomPurpose::dropout).derive(static_cast<std::uint64_t>(epoch_));
+  const auto lr_at = [&](std::int64_t batch) {
+    const double epoch = static_cast<double>(epoch_) + static_cast<double>(batch) / static_cast<double>(batches);
+    return config_.recipe.schedule.at(epoch, trial_.budget.epochs);
+  };
+  for (; batch_ < batches; ++batch_) {
+    const bool stop = context_.stop != nullptr && context_.stop->load();
+    const std::chrono::duration<double> age = std::chrono::steady_clock::now() - saved_at_;
+    if (stop || age.count() > config_.checkpoint_seconds) {
+      save();
+      if (stop) {
+        throw Interrupted();
+      }
+      if (diverged_) {
+        return;
+      }
+    }
+    auto rows = order.batch(batch_, size);
+    rows = rows.first(std::min<std::size_t>(rows.size(), static_cast<std::size_t>(images - batch_ * size)));
+    run_batch(rows, lr_at(batch_), key.derive(static_cast<std::uint64_t>(batch_)));
+  }
+  const EpochSums sums = training_.take_sums(images);
+  diverged_ = !std::isfinite(sums.loss) || !training_.finite();
+  if (diverged_) {  // the epoch is not part of the curve
+    save();
+    return;
+  }
+  const double accuracy = training_.evaluate(valid_.images, valid_.labels);
+  const double lr = lr_at(0);
+  ++epoch_;
+  batch_ = 0;
+  trial_.curve.push_back({static_cast<int>(epoch_), sums.loss, sums.accuracy, accuracy, lr});
+  if (trial_.best_epoch == 0 || accuracy > trial_.reward) {
+    trial_.reward = accuracy;
+    trial_.best_epoch = static_cast<int>(epoch_);
+    save_best();
+  }
+  save();
+  if (context_.on_epoch) {
+    context_.on_epoch(trial_.curve.back());
+  }
+}
+
+}  // namespace bnas::nas

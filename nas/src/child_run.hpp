@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+
+#include "bnas/core/data/dataset.hpp"
+#include "bnas/core/io/checkpoint.hpp"
+#include "bnas/nas/child_trainer.hpp"
+#include "bnas/nas/supervised_trainer.hpp"
+#include "bnas/nas/training.hpp"
+
+namespace bnas::nas {
+
+inline constexpr const char* kBestWeightsFile = "best.safetensors";
+
+/// One child from its checkpoint, or from nothing, to its result. Every random number is keyed by seed, trial, epoch
+/// and step, so that a continued run repeats an undisturbed one bit for bit.
+class ChildRun {
+ public:
+  ChildRun(Stream& stream, NetworkPlan plan, const TrainerConfig& config, const DeviceImages& train,
+           const DeviceImages& valid, const Trial& trial, const ChildContext& context);
+
+  /// The trial with its result; throws Interrupted when asked to stop.
+  Trial run();
+
+ private:
+  void restore();
+  void save();
+  void run_epoch();
+  void run_batch(std::span<const std::int32_t> rows, float lr, const RandomKey& random);
+  void save_best();
+  bool complete() const { return diverged_ || epoch_ >= trial_.budget.epochs; }
+
+  Stream& stream_;
+  const TrainerConfig& config_;
+  const DeviceImages& train_;
+  const DeviceImages& valid_;
+  const ChildContext& context_;
+  Trial trial_;
+  Training training_;
+  CheckpointStore store_;
+  std::chrono::steady_clock::time_point saved_at_ = std::chrono::steady_clock::now();
+
+  // Progress; together with the state of training_ this is the checkpoint.
+  std::int64_t epoch_ = 0;  // finished epochs
+  std::int64_t batch_ = 0;  // finished batches of the epoch under way
+  bool diverged_ = false;
+};
+
+}  // namespace bnas::nas
