@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+// Core knows no search.
+#include "bnas/nas/genotype.hpp"

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel library knows no tensor of core.
+#include "bnas/core/tensor.hpp"
