@@ -81,7 +81,7 @@ void sigmoid_gradient(std::int64_t n, const float* dy, const float* y, float* dx
 void relu_floats(std::int64_t n, const float* x, float* y) {
   map_floats(n, y, false, [&](std::int64_t i) HWY_ATTR {
     const FloatVec v = load_floats(x + i);
-    return hn::IfThenElseZero(hn::Gt(v, hn::Zero(FloatTag())), v);
+    return hn::IfThenZeroElse(hn::Lt(v, hn::Zero(FloatTag())), v);  // NaN passes, so that divergence shows
   });
 }
 
@@ -97,22 +97,21 @@ void add_bias_floats(std::int64_t rows, std::int64_t channels, const float* x, c
   }
 }
 
-/// Column sums in double, in row order; two half vectors of doubles make one vector of floats.
+/// Column sums in double, in row order.
 void sum_columns(std::int64_t rows, std::int64_t channels, const float* x, float* y, bool accumulate) {
-  const FloatTag d;
-  const hn::Half<FloatTag> half;
-  const hn::Rebind<double, decltype(half)> dd;
-  const auto lanes = static_cast<std::int64_t>(float_lanes());
+  const DoubleTag dd;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(dd));
   for (std::int64_t c = 0; c < channels; c += lanes) {
-    auto low = hn::Zero(dd);
-    auto high = hn::Zero(dd);
+    auto sum = hn::Zero(dd);
     for (std::int64_t r = 0; r < rows; ++r) {
-      const FloatVec v = load_floats(x + r * channels + c);
-      low = hn::Add(low, hn::PromoteTo(dd, hn::LowerHalf(half, v)));
-      high = hn::Add(high, hn::PromoteTo(dd, hn::UpperHalf(half, v)));
+      sum = hn::Add(sum, load_doubles(x + r * channels + c));
     }
-    const FloatVec sum = hn::Combine(d, hn::DemoteTo(half, high), hn::DemoteTo(half, low));
-    write_floats(sum, y + c, static_cast<std::size_t>(std::min(lanes, channels - c)), accumulate);
+    HWY_ALIGN double sums[hn::MaxLanes(DoubleTag())];
+    hn::Store(sum, dd, sums);
+    for (std::int64_t i = 0; i < std::min(lanes, channels - c); ++i) {
+      const auto column = static_cast<float>(sums[i]);
+      y[c + i] = accumulate ? y[c + i] + column : column;
+    }
   }
 }
 

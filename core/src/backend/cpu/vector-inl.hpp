@@ -24,6 +24,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using FloatTag = hn::CappedTag<float, 16>;  // at most 16 lanes, so that a vector's bits lie within one word
 using FloatVec = hn::Vec<FloatTag>;
 using FloatMask = hn::Mask<FloatTag>;
+using DoubleTag = hn::CappedTag<double, 8>;
 
 HWY_INLINE std::size_t float_lanes() { return hn::Lanes(FloatTag()); }
 
@@ -36,6 +37,11 @@ template <class T>  // i16, i8, u8
 HWY_INLINE FloatVec load_floats(const T* from) {
   const hn::RebindToSigned<FloatTag> di;
   return hn::ConvertTo(FloatTag(), hn::PromoteTo(di, hn::LoadU(hn::Rebind<T, FloatTag>(), from)));
+}
+
+/// A vector of doubles from as many floats.
+HWY_INLINE hn::Vec<DoubleTag> load_doubles(const float* from) {
+  return hn::PromoteTo(DoubleTag(), hn::LoadU(hn::Rebind<float, DoubleTag>(), from));
 }
 
 /// Stores the first `count` lanes; only these bytes are written.

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Forward batch norm: the same vector expression gives values and, without storing them, their signs.
+#include <numeric>
+
+#include "backend/cpu/checks.hpp"
+#include "backend/cpu/norm.hpp"
+#include "bnas/portable/batch_norm.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/batch_norm.cpp"
+#define HWY_WANT_AVX3_DL
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "backend/cpu/binarize-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnas::cpu::HWY_NAMESPACE {
+namespace {
+
+HWY_INLINE FloatVec affine(const AffineParams& params, FloatVec v, std::int64_t i) {
+  return fused_multiply_add(hn::Sub(v, load_floats(params.mean.data() + i)), load_floats(params.scale.data() + i),
+                            load_floats(params.beta.data() + i));
+}
+
+template <class T>
+void apply_rows(const Tensor& x, const AffineParams& params, float* y) {
+  const T* from = x.data<T>();
+  const std::int64_t n = x.numel();
+  for (std::int64_t first = 0; first < n; first += params.period) {
+    map_floats(std::min(params.period, n - first), y + first, false, [&](std::int64_t i) HWY_ATTR {
+      return affine(params, load_floats(from + first + i), i);
+    });
+  }
+}
+
+void apply_affine(const Tensor& x, const AffineParams& params, float* y) {
+  switch (x.dtype()) {
+    case DType::i32:
+      return apply_rows<std::int32_t>(x, params, y);
+    case DType::i16:
+      return apply_rows<std::int16_t>(x, params, y);
+    case DType::i8:
+      return apply_rows<std::int8_t>(x, params, y);
+    default:
+      return apply_rows<float>(x, params, y);
+  }
+}
+
+template <class T>
+void sign_rows(const Tensor& x, const AffineParams& params, Word* bits, Word* mask) {
+  binarize_rows(
+      x.data<T>(), x.shape().rows(), x.shape().channels(),
+      [&](FloatVec v, std::int64_t c) HWY_ATTR { return affine(params, v, c); }, bits, mask);
+}
+
+void sign_of_affine(const Tensor& x, const AffineParams& params, Word* bits, Word* mask) {
+  switch (x.dtype()) {
+    case DType::i32:
+      return sign_rows<std::int32_t>(x, params, bits, mask);
+    case DType::i16:
+      return sign_rows<std::int16_t>(x, params, bits, mask);
+    case DType::i8:
+      return sign_rows<std::int8_t>(x, params, bits, mask);
+    default:
+      return sign_rows<float>(x, params, bits, mask);
+  }
+}
+
+}  // namespace
+}  // namespace bnas::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace bnas::cpu {
+HWY_EXPORT(apply_affine);
+HWY_EXPORT(sign_of_affine);
+
+namespace {
+
+/// Rows per period: a whole number of vectors, where that is short, so that few tails are left.
+std::int64_t rows_per_period(std::int64_t channels) {
+  constexpr std::int64_t kTarget = 256;
+  const std::int64_t rows = kMaxLanes / std::gcd(channels, kMaxLanes);
+  return rows * channels <= 16 * kTarget ? rows * std::max<std::int64_t>(1, kTarget / (rows * channels)) : 1;
+}
+
+AffineParams affine_params(const char* op, const Tensor& x, const Tensor& mean, const Tensor& variance,
+                           const Tensor& gamma, const Tensor& beta, float eps, std::int64_t repeats) {
+  expect_number(op, "x", x);
+  const std::int64_t channels = x.shape().channels();
+  const Shape per_channel{channels};
+  expect(op, "mean", mean, DType::f32, per_channel);
+  expect(op, "variance", variance, DType::f32, per_channel);
+  expect(op, "gamma", gamma, DType::f32, per_channel);
+  expect(op, "beta", beta, DType::f32, per_channel);
+  const auto size = static_cast<std::size_t>(repeats * channels + kMaxLanes);
+  AffineParams params{std::vector<float>(size), std::vector<float>(size), std::vector<float>(size),
+                      repeats * channels};
+  for (std::int64_t i = 0; i < params.period; ++i) {
+    const std::int64_t c = i % channels;
+    const auto at = static_cast<std::size_t>(i);
+    if (i >= channels) {
+      params.mean[at] = params.mean[static_cast<std::size_t>(c)];
+      params.scale[at] = params.scale[static_cast<std::size_t>(c)];
+      params.beta[at] = params.beta[static_cast<std::size_t>(c)];
+      continue;
+    }
+    params.mean[at] = mean.data<float>()[c];
+    params.scale[at] = gamma.data<float>()[c] * reciprocal_std(variance.data<float>()[c], eps);
+    params.beta[at] = beta.data<float>()[c];
+  }
+  return params;
+}
+
+}  // namespace
+
+void batch_norm_apply(Stream& /*stream*/, const Tensor& x, const Tensor& mean, const Tensor& variance,
+                      const Tensor& gamma, const Tensor& beta, float eps, Tensor& y) {
+  const AffineParams params = affine_params("batch_norm_apply", x, mean, variance, gamma, beta, eps,
+                                            rows_per_period(x.shape().channels()));
+  expect("batch_norm_apply", "y", y, DType::f32, x.shape());
+  HWY_DYNAMIC_DISPATCH(apply_affine)(x, params, y.data<float>());
+}
+
+void batch_norm_sign(Stream& /*stream*/, const Tensor& x, const Tensor& mean, const Tensor& variance,
+                     const Tensor& gamma, const Tensor& beta, float eps, Tensor& bits, Tensor& mask) {
+  const AffineParams params = affine_params("batch_norm_sign", x, mean, variance, gamma, beta, eps, 1);
+  expect("batch_norm_sign", "bits", bits, DType::bit, x.shape());
+  if (mask.defined()) {
+    expect("batch_norm_sign", "mask", mask, DType::bit, x.shape());
+  }
+  HWY_DYNAMIC_DISPATCH(sign_of_affine)(x, params, bits.data<Word>(), mask.defined() ? mask.data<Word>() : nullptr);
+}
+
+}  // namespace bnas::cpu
+#endif  // HWY_ONCE

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/cpu/checks.hpp"
+#include "backend/cpu/norm.hpp"
+#include "bnas/portable/batch_norm.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/batch_norm_stats.cpp"
+#define HWY_WANT_AVX3_DL
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "backend/cpu/vector-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnas::cpu::HWY_NAMESPACE {
+namespace {
+
+using LongTag = hn::CappedTag<std::int64_t, 8>;
+using IntTag = hn::Rebind<std::int32_t, LongTag>;
+
+HWY_INLINE hn::Vec<IntTag> load_ints(const std::int32_t* from) { return hn::LoadU(IntTag(), from); }
+template <class T>  // i16, i8
+HWY_INLINE hn::Vec<IntTag> load_ints(const T* from) {
+  return hn::PromoteTo(IntTag(), hn::LoadU(hn::Rebind<T, IntTag>(), from));
+}
+
+/// Exact sums of x and x^2 per channel: 64 bits hold 2^33 rows of i16, and i32 dot products of any practical size.
+template <class T>
+void integer_moments(const T* x, std::int64_t rows, std::int64_t channels, float* mean, float* variance) {
+  const LongTag d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t c = 0; c < channels; c += lanes) {
+    auto sum = hn::Zero(d);
+    auto squares = hn::Zero(d);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const auto v = hn::PromoteTo(d, load_ints(x + r * channels + c));
+      const auto low = hn::BitCast(hn::Repartition<std::int32_t, LongTag>(), v);
+      sum = hn::Add(sum, v);
+      squares = hn::Add(squares, hn::MulEven(low, low));
+    }
+    HWY_ALIGN std::int64_t sums[hn::MaxLanes(LongTag())];
+    HWY_ALIGN std::int64_t sums_of_squares[hn::MaxLanes(LongTag())];
+    hn::Store(sum, d, sums);
+    hn::Store(squares, d, sums_of_squares);
+    for (std::int64_t i = 0; i < std::min(lanes, channels - c); ++i) {
+      const Moments moments = moments_from_sums(sums[i], sums_of_squares[i], rows);
+      mean[c + i] = moments.mean;
+      variance[c + i] = moments.variance;
+    }
+  }
+}
+
+/// The same of floats in double, where a square is exact; in row order.
+void float_moments(const float* x, std::int64_t rows, std::int64_t channels, float* mean, float* variance) {
+  const DoubleTag d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t c = 0; c < channels; c += lanes) {
+    auto sum = hn::Zero(d);
+    auto squares = hn::Zero(d);
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const auto v = load_doubles(x + r * channels + c);
+      sum = hn::Add(sum, v);
+      squares = hn::Add(squares, hn::Mul(v, v));
+    }
+    HWY_ALIGN double sums[hn::MaxLanes(DoubleTag())];
+    HWY_ALIGN double sums_of_squares[hn::MaxLanes(DoubleTag())];
+    hn::Store(sum, d, sums);
+    hn::Store(squares, d, sums_of_squares);
+    for (std::int64_t i = 0; i < std::min(lanes, channels - c); ++i) {
+      const Moments moments = moments_from_sums(sums[i], sums_of_squares[i], rows);
+      mean[c + i] = moments.mean;
+      variance[c + i] = moments.variance;
+    }
+  }
+}
+
+void column_moments(const Tensor& x, float* mean, float* variance) {
+  const std::int64_t rows = x.shape().rows();
+  const std::int64_t channels = x.shape().channels();
+  switch (x.dtype()) {
+    case DType::i32:
+      return integer_moments(x.data<std::int32_t>(), rows, channels, mean, variance);
+    case DType::i16:
+      return integer_moments(x.data<std::int16_t>(), rows, channels, mean, variance);
+    case DType::i8:
+      return integer_moments(x.data<std::int8_t>(), rows, channels, mean, variance);
+    default:
+      return float_moments(x.data<float>(), rows, channels, mean, variance);
+  }
+}
+
+}  // namespace
+}  // namespace bnas::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace bnas::cpu {
+HWY_EXPORT(column_moments);
+
+void batch_norm_stats(Stream& /*stream*/, const Tensor& x, Tensor& mean, Tensor& variance) {
+  expect_number("batch_norm_stats", "x", x);
+  const Shape per_channel{x.shape().channels()};
+  expect("batch_norm_stats", "mean", mean, DType::f32, per_channel);
+  expect("batch_norm_stats", "variance", variance, DType::f32, per_channel);
+  check(x.shape().rows() > 0, "batch_norm_stats", "x has no rows, so that it has no mean");
+  HWY_DYNAMIC_DISPATCH(column_moments)(x, mean.data<float>(), variance.data<float>());
+}
+
+void batch_norm_update(Stream& /*stream*/, const Tensor& mean, const Tensor& variance, std::int64_t rows,
+                       float momentum, Tensor& running_mean, Tensor& running_variance) {
+  expect("batch_norm_update", "mean", mean, DType::f32);
+  expect("batch_norm_update", "variance", variance, DType::f32, mean.shape());
+  expect("batch_norm_update", "running_mean", running_mean, DType::f32, mean.shape());
+  expect("batch_norm_update", "running_variance", running_variance, DType::f32, mean.shape());
+  const float* batch_mean = mean.data<float>();
+  const float* batch_variance = variance.data<float>();
+  float* kept_mean = running_mean.data<float>();
+  float* kept_variance = running_variance.data<float>();
+  // One row has variance 0, biased or not.
+  const float unbiased = rows > 1 ? static_cast<float>(static_cast<double>(rows) / static_cast<double>(rows - 1)) : 1.0F;
+  for (std::int64_t c = 0; c < mean.numel(); ++c) {
+    kept_mean[c] = momentum * kept_mean[c] + (1.0F - momentum) * batch_mean[c];
+    kept_variance[c] = momentum * kept_variance[c] + (1.0F - momentum) * (batch_variance[c] * unbiased);
+  }
+}
+
+}  // namespace bnas::cpu
+#endif  // HWY_ONCE

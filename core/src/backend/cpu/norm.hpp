@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "bnas/core/kernels/norm.hpp"
+
+namespace bnas::cpu {
+
+inline constexpr std::int64_t kMaxLanes = 16;  ///< floats of the widest vector used
+
+/// Per-channel constants of batch_norm_affine, repeated over `period` elements (whole rows) and padded to be read in
+/// whole vectors.
+struct AffineParams {
+  std::vector<float> mean, scale, beta;
+  std::int64_t period;
+};
+
+/// What the passes of batch_norm_backward share; the vectors hold one value per channel, padded alike.
+struct BatchNormGradient {
+  BatchNormGradient(const float* upstream, const Word* mask_bits, const Shape& shape)
+      : dy(upstream),
+        mask(mask_bits),
+        rows(shape.rows()),
+        channels(shape.channels()),
+        words(words_for(channels)),
+        mean(static_cast<std::size_t>(channels + kMaxLanes)),
+        rstd(mean.size()),
+        scale(mean.size()),
+        mean_dy(mean.size()),
+        mean_dy_xhat(mean.size()) {}
+
+  const float* dy;
+  const Word* mask;  ///< null: all ones
+  std::int64_t rows, channels, words;
+  std::vector<float> mean, rstd, scale;
+  std::vector<float> mean_dy, mean_dy_xhat;  ///< 0 with frozen statistics
+};
+
+kernels::BatchNormStats::Signature batch_norm_stats;
+kernels::BatchNormUpdate::Signature batch_norm_update;
+kernels::BatchNormApply::Signature batch_norm_apply;
+kernels::BatchNormSign::Signature batch_norm_sign;
+kernels::BatchNormBackward::Signature batch_norm_backward;
+
+}  // namespace bnas::cpu
