@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/cpu/checks.hpp"
 #include "backend/cpu/norm.hpp"
+#include "bnas/core/error.hpp"
 #include "bnas/portable/batch_norm.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -23,6 +24,16 @@ HWY_INLINE hn::Vec<IntTag> load_ints(const T* from) {
   return hn::PromoteTo(IntTag(), hn::LoadU(hn::Rebind<T, IntTag>(), from));
 }
 
+/// v * v of values that fit in 32 bits.
+HWY_INLINE hn::Vec<LongTag> square(hn::Vec<LongTag> v) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::Set(LongTag(), hn::GetLane(v) * hn::GetLane(v));
+#else
+  const auto low = hn::BitCast(hn::Repartition<std::int32_t, LongTag>(), v);
+  return hn::MulEven(low, low);
+#endif
+}
+
 /// Exact sums of x and x^2 per channel: 64 bits hold 2^33 rows of i16, and i32 dot products of any practical size.
 template <class T>
 void integer_moments(const T* x, std::int64_t rows, std::int64_t channels, float* mean, float* variance) {
@@ -33,9 +44,8 @@ void integer_moments(const T* x, std::int64_t rows, std::int64_t channels, float
     auto squares = hn::Zero(d);
     for (std::int64_t r = 0; r < rows; ++r) {
       const auto v = hn::PromoteTo(d, load_ints(x + r * channels + c));
-      const auto low = hn::BitCast(hn::Repartition<std::int32_t, LongTag>(), v);
       sum = hn::Add(sum, v);
-      squares = hn::Add(squares, hn::MulEven(low, low));
+      squares = hn::Add(squares, square(v));
     }
     HWY_ALIGN std::int64_t sums[hn::MaxLanes(LongTag())];
     HWY_ALIGN std::int64_t sums_of_squares[hn::MaxLanes(LongTag())];
