@@ -14,7 +14,8 @@ namespace bnas::cpu::HWY_NAMESPACE {
 namespace {
 
 HWY_INLINE FloatVec tap_count(Taps rows, Taps columns) {
-  return hn::Set(FloatTag(), static_cast<float>(rows.end - rows.begin) * static_cast<float>(columns.end - columns.begin));
+  return hn::Set(FloatTag(),
+                 static_cast<float>(rows.end - rows.begin) * static_cast<float>(columns.end - columns.begin));
 }
 
 /// y = (sum of value(pixel, c) over the taps, in row-major order) / taps.
@@ -35,8 +36,7 @@ HWY_INLINE void average(const Pool2dDims& dims, float* y, const F& value) {
 }
 
 void average_floats(const Pool2dDims& dims, const float* x, float* y) {
-  average(dims, y,
-          [&](std::int64_t pixel, std::int64_t c) HWY_ATTR { return load_floats(x + pixel * dims.c + c); });
+  average(dims, y, [&](std::int64_t pixel, std::int64_t c) HWY_ATTR { return load_floats(x + pixel * dims.c + c); });
 }
 
 void average_bits(const Pool2dDims& dims, const Word* x, float* y) {
@@ -47,12 +47,16 @@ void average_bits(const Pool2dDims& dims, const Word* x, float* y) {
 }
 
 void spread(const Pool2dDims& dims, const float* dy, float* dx) {
+  const auto lanes = static_cast<std::int64_t>(float_lanes());
   for_each_window(dims, [&](std::int64_t y_pixel, std::int64_t image, Taps rows, Taps columns) HWY_ATTR {
     const FloatVec taps = tap_count(rows, columns);
-    for (int h = rows.begin; h < rows.end; ++h) {
-      for (int w = columns.begin; w < columns.end; ++w) {
-        map_floats(dims.c, dx + (image + static_cast<std::int64_t>(h) * dims.w + w) * dims.c, true,
-                   [&](std::int64_t c) HWY_ATTR { return hn::Div(load_floats(dy + y_pixel * dims.c + c), taps); });
+    for (std::int64_t c = 0; c < dims.c; c += lanes) {
+      const FloatVec share = hn::Div(load_floats(dy + y_pixel * dims.c + c), taps);
+      const auto count = static_cast<std::size_t>(std::min<std::int64_t>(lanes, dims.c - c));
+      for (int h = rows.begin; h < rows.end; ++h) {
+        for (int w = columns.begin; w < columns.end; ++w) {
+          write_floats(share, dx + (image + static_cast<std::int64_t>(h) * dims.w + w) * dims.c + c, count, true);
+        }
       }
     }
   });

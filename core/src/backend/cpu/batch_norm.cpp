@@ -27,9 +27,8 @@ void apply_rows(const Tensor& x, const AffineParams& params, float* y) {
   const T* from = x.data<T>();
   const std::int64_t n = x.numel();
   for (std::int64_t first = 0; first < n; first += params.period) {
-    map_floats(std::min(params.period, n - first), y + first, false, [&](std::int64_t i) HWY_ATTR {
-      return affine(params, load_floats(from + first + i), i);
-    });
+    map_floats(std::min(params.period, n - first), y + first, false,
+               [&](std::int64_t i) HWY_ATTR { return affine(params, load_floats(from + first + i), i); });
   }
 }
 
@@ -94,8 +93,7 @@ AffineParams affine_params(const char* op, const Tensor& x, const Tensor& mean, 
   expect(op, "gamma", gamma, DType::f32, per_channel);
   expect(op, "beta", beta, DType::f32, per_channel);
   const auto size = static_cast<std::size_t>(repeats * channels + kMaxLanes);
-  AffineParams params{std::vector<float>(size), std::vector<float>(size), std::vector<float>(size),
-                      repeats * channels};
+  AffineParams params{std::vector<float>(size), std::vector<float>(size), std::vector<float>(size), repeats * channels};
   for (std::int64_t i = 0; i < params.period; ++i) {
     const std::int64_t c = i % channels;
     const auto at = static_cast<std::size_t>(i);
@@ -116,8 +114,8 @@ AffineParams affine_params(const char* op, const Tensor& x, const Tensor& mean, 
 
 void batch_norm_apply(Stream& /*stream*/, const Tensor& x, const Tensor& mean, const Tensor& variance,
                       const Tensor& gamma, const Tensor& beta, float eps, Tensor& y) {
-  const AffineParams params = affine_params("batch_norm_apply", x, mean, variance, gamma, beta, eps,
-                                            rows_per_period(x.shape().channels()));
+  const AffineParams params =
+      affine_params("batch_norm_apply", x, mean, variance, gamma, beta, eps, rows_per_period(x.shape().channels()));
   expect("batch_norm_apply", "y", y, DType::f32, x.shape());
   HWY_DYNAMIC_DISPATCH(apply_affine)(x, params, y.data<float>());
 }

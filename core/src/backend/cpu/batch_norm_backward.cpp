@@ -122,10 +122,9 @@ void write_sums(const double* sums, GradMode mode, Tensor& gradient) {
 
 }  // namespace
 
-void batch_norm_backward(Stream& /*stream*/, const Tensor& dy, const Tensor& mask, const Tensor& x,
-                         const Tensor& mean, const Tensor& variance, const Tensor& gamma, float eps, bool frozen,
-                         Tensor& dx, GradMode dx_mode, Tensor& dgamma, GradMode gamma_mode, Tensor& dbeta,
-                         GradMode beta_mode) {
+void batch_norm_backward(Stream& /*stream*/, const Tensor& dy, const Tensor& mask, const Tensor& x, const Tensor& mean,
+                         const Tensor& variance, const Tensor& gamma, float eps, bool frozen, Tensor& dx,
+                         GradMode dx_mode, Tensor& dgamma, GradMode gamma_mode, Tensor& dbeta, GradMode beta_mode) {
   constexpr const char* kOp = "batch_norm_backward";
   expect_number(kOp, "x", x);
   const std::int64_t channels = x.shape().channels();

@@ -126,7 +126,8 @@ void batch_norm_update(Stream& /*stream*/, const Tensor& mean, const Tensor& var
   float* kept_mean = running_mean.data<float>();
   float* kept_variance = running_variance.data<float>();
   // One row has variance 0, biased or not.
-  const float unbiased = rows > 1 ? static_cast<float>(static_cast<double>(rows) / static_cast<double>(rows - 1)) : 1.0F;
+  const float unbiased =
+      rows > 1 ? static_cast<float>(static_cast<double>(rows) / static_cast<double>(rows - 1)) : 1.0F;
   for (std::int64_t c = 0; c < mean.numel(); ++c) {
     kept_mean[c] = momentum * kept_mean[c] + (1.0F - momentum) * batch_mean[c];
     kept_variance[c] = momentum * kept_variance[c] + (1.0F - momentum) * (batch_variance[c] * unbiased);

@@ -8,15 +8,13 @@ namespace bnas::cpu {
 void throw_unexpected(const char* op, const char* name, const Tensor& tensor, const std::string& wanted) {
   const std::string found =
       tensor.defined() ? std::string(dtype_name(tensor.dtype())) + " " + tensor.shape().text() : "undefined";
-  throw Error(ErrorKind::internal,
-              "[" + std::string(op) + "] cpu: " + name + " is " + found + ", expected " + wanted);
+  throw Error(ErrorKind::internal, "[" + std::string(op) + "] cpu: " + name + " is " + found + ", expected " + wanted);
 }
 
 void throw_out_of_range(const char* op, const char* name, std::int64_t position, std::int64_t value,
                         std::int64_t limit) {
-  throw Error(ErrorKind::internal, "[" + std::string(op) + "] cpu: " + name + "[" + std::to_string(position) +
-                                       "] is " + std::to_string(value) + ", expected 0 <= value < " +
-                                       std::to_string(limit));
+  throw Error(ErrorKind::internal, "[" + std::string(op) + "] cpu: " + name + "[" + std::to_string(position) + "] is " +
+                                       std::to_string(value) + ", expected 0 <= value < " + std::to_string(limit));
 }
 
 void expect_in_range(const char* op, const char* name, const Tensor& values, std::int64_t limit) {

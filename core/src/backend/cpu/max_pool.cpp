@@ -86,7 +86,7 @@ void route_bits(const Pool2dDims& dims, const float* dy, const Word* x, float* d
           all_negative &= x[(image + static_cast<std::int64_t>(h) * dims.w + w) * words + i];
         }
       }
-      Word open = ~Word{0};  // channels whose tap is still to be found
+      Word open = ~Word{0};       // channels whose tap is still to be found
       Word extra = all_negative;  // channels that the first tap takes although it is not +1
       const std::int64_t c0 = i * kWordBits;
       const float* upstream = dy + y_pixel * dims.c + c0;

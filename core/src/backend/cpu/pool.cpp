@@ -25,10 +25,9 @@ void expect_pool(const char* op, const Pool2dDims& dims, const Shape& x, const S
       x == Shape{dims.n, dims.h, dims.w, dims.c} && y == Shape{dims.n, dims.oh(), dims.ow(), dims.c};
   if (!shapes_fit || !every_window_has_taps(dims.oh(), dims.h, dims.kh, dims.stride_h, dims.pad_h) ||
       !every_window_has_taps(dims.ow(), dims.w, dims.kw, dims.stride_w, dims.pad_w)) {
-    throw Error(ErrorKind::internal,
-                "[" + std::string(op) + "] cpu: x " + x.text() + " and y " + y.text() + " do not fit a " +
-                    std::to_string(dims.kh) + "x" + std::to_string(dims.kw) +
-                    " window, or a window lies wholly outside the image");
+    throw Error(ErrorKind::internal, "[" + std::string(op) + "] cpu: x " + x.text() + " and y " + y.text() +
+                                         " do not fit a " + std::to_string(dims.kh) + "x" + std::to_string(dims.kw) +
+                                         " window, or a window lies wholly outside the image");
   }
 }
 

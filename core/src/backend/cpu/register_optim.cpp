@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "backend/cpu/optim.hpp"
 #include "backend/cpu/register.hpp"
 
 namespace bnas::cpu {
 
-void register_optim(KernelTable& table) { (void)table; }
+void register_optim(KernelTable& table) {
+  table.add<kernels::AdamStep>(adam_step);
+  table.add<kernels::SgdStep>(sgd_step);
+  table.add<kernels::BopStep>(bop_step);
+  table.add<kernels::SumSquares>(sum_squares);
+  table.add<kernels::GatherBatch>(gather_batch);
+}
 
 }  // namespace bnas::cpu

@@ -9,17 +9,20 @@
 
 namespace bnas {
 
-/// Mean and biased variance from exact integer sums of n values; double, rounded once.
+/// Mean and biased variance from the sums of n values (exact where they are integers); in double, rounded once.
 struct Moments {
   float mean;
   float variance;
 };
 
+BNAS_HD inline Moments moments_from_sums(double sum, double sum_of_squares, std::int64_t n) {
+  const double mean = sum / static_cast<double>(n);
+  const double variance = sum_of_squares / static_cast<double>(n) - mean * mean;
+  // Rounding can take a variance of 0 below 0; NaN stays NaN, so that divergence shows.
+  return {static_cast<float>(mean), static_cast<float>(variance < 0.0 ? 0.0 : variance)};
+}
 BNAS_HD inline Moments moments_from_sums(std::int64_t sum, std::int64_t sum_of_squares, std::int64_t n) {
-  const double mean = static_cast<double>(sum) / static_cast<double>(n);
-  const double second = static_cast<double>(sum_of_squares) / static_cast<double>(n);
-  const double variance = second - mean * mean;
-  return {static_cast<float>(mean), static_cast<float>(variance > 0.0 ? variance : 0.0)};
+  return moments_from_sums(static_cast<double>(sum), static_cast<double>(sum_of_squares), n);
 }
 
 /// 1 / sqrt(variance + eps), in double, rounded once.

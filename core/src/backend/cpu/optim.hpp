@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bnas/core/kernels/optim.hpp"
+
+namespace bnas::cpu {
+
+kernels::AdamStep::Signature adam_step;
+kernels::SgdStep::Signature sgd_step;
+kernels::BopStep::Signature bop_step;
+kernels::SumSquares::Signature sum_squares;
+kernels::GatherBatch::Signature gather_batch;
+
+}  // namespace bnas::cpu
