@@ -58,6 +58,13 @@ std::int64_t Shape::rows() const {
   return product;
 }
 
+Shape Shape::with_channels(std::int64_t channels) const {
+  check(rank_ > 0 && channels >= 0, "shape", "no axis for the channels, or a negative number of them");
+  Shape shape = *this;
+  shape.dims_[static_cast<std::size_t>(rank_ - 1)] = channels;
+  return shape;
+}
+
 std::string Shape::text() const {
   std::string out = "(";
   for (int i = 0; i < rank_; ++i) {

@@ -31,7 +31,9 @@ class Error : public std::runtime_error {
 /// Throws an internal Error "[op] message" unless `holds`.
 inline void check(bool holds, std::string_view op, std::string_view message) {
   if (!holds) {
-    throw Error(ErrorKind::internal, "[" + std::string(op) + "] " + std::string(message));
+    std::string text("[");  // appended, since g++ 12 warns wrongly (-Wrestrict) about an inlined "[" + string
+    text.append(op).append("] ").append(message);
+    throw Error(ErrorKind::internal, text);
   }
 }
 

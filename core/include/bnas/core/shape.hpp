@@ -32,6 +32,8 @@ class Shape {
   std::int64_t rows() const;
   /// Innermost extent; 1 for a scalar.
   std::int64_t channels() const { return rank_ == 0 ? 1 : (*this)[-1]; }
+  /// The same shape with another innermost extent; the rank is at least 1.
+  Shape with_channels(std::int64_t channels) const;
   /// "(128, 14, 14, 32)".
   std::string text() const;
 

@@ -18,7 +18,7 @@ struct BatchNormOptions {
 };
 
 /// Per-channel batch norm of x (..., C), f32 or integer, to f32. Training uses and updates batch statistics; eval the
-/// running ones. Keeps x as it came (integers stay integers) and 2C floats.
+/// running ones. Keeps x as it came (integers stay integers), 2C floats of statistics, and gamma.
 Var batch_norm(Context& ctx, const Var& x, const Var& gamma, const Var& beta, RunningStats& stats,
                const BatchNormOptions& options = {});
 

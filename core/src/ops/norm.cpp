@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bnas/core/ops/norm.hpp"
+
+#include "bnas/core/kernels/norm.hpp"
+#include "ops/op_support.hpp"
+
+namespace bnas::ops {
+namespace {
+
+void require_operands(const char* op, const Var& x, const Var& gamma, const Var& beta, const RunningStats& stats) {
+  require_dtype(op, "input", x.value, {DType::f32, DType::i8, DType::i16, DType::i32});
+  const Shape channels{x.shape().channels()};
+  const std::pair<const char*, const Tensor*> per_channel[] = {{"gamma", &gamma.value},
+                                                               {"beta", &beta.value},
+                                                               {"running mean", &stats.mean},
+                                                               {"running variance", &stats.variance}};
+  for (const auto& [what, tensor] : per_channel) {
+    require_dtype(op, what, *tensor, {DType::f32});
+    require_shape(op, what, *tensor, channels);
+  }
+}
+
+/// Statistics that normalize this pass: of the batch in training, which also moves the running ones; else the latter.
+RunningStats current_stats(Context& ctx, const Tensor& x, RunningStats& stats, float momentum) {
+  if (!ctx.training()) {
+    return stats;
+  }
+  const Shape channels{x.shape().channels()};
+  RunningStats batch{Tensor(ctx.stream, channels, DType::f32), Tensor(ctx.stream, channels, DType::f32)};
+  dispatch<kernels::BatchNormStats>(ctx.stream, x, batch.mean, batch.variance);
+  dispatch<kernels::BatchNormUpdate>(ctx.stream, batch.mean, batch.variance, x.shape().rows(), momentum, stats.mean,
+                                     stats.variance);
+  return batch;
+}
+
+/// Saved: x, mean, variance, gamma, and the mask of a sign behind the norm (undefined without one).
+Var record_norm(Context& ctx, const char* op, Tensor y, const Var& x, const Var& gamma, const Var& beta,
+                const RunningStats& used, Tensor mask, float eps) {
+  const bool frozen = !ctx.training();
+  return ctx.record(
+      op, std::move(y), {x, gamma, beta}, {x.value, used.mean, used.variance, gamma.value, std::move(mask)},
+      [eps, frozen](BackwardContext& bw) {
+        // The kernel always writes dgamma and dbeta: one that nobody wants goes to a scratch tensor.
+        const Shape& channels = bw.saved(3).shape();
+        const auto slot_or_scratch = [&](std::size_t i) {
+          return bw.wants(i) ? bw.dx(i) : GradSlot{Tensor(bw.stream(), channels, DType::f32), GradMode::overwrite};
+        };
+        GradSlot dx = bw.wants(0) ? bw.dx(0) : GradSlot{Tensor(), GradMode::overwrite};
+        GradSlot dgamma = slot_or_scratch(1);
+        GradSlot dbeta = slot_or_scratch(2);
+        dispatch<kernels::BatchNormBackward>(bw.stream(), bw.dy(), bw.saved(4), bw.saved(0), bw.saved(1), bw.saved(2),
+                                             bw.saved(3), eps, frozen, dx.tensor, dx.mode, dgamma.tensor, dgamma.mode,
+                                             dbeta.tensor, dbeta.mode);
+      });
+}
+
+}  // namespace
+
+Var batch_norm(Context& ctx, const Var& x, const Var& gamma, const Var& beta, RunningStats& stats,
+               const BatchNormOptions& options) {
+  constexpr const char* kOp = "batch_norm";
+  require_operands(kOp, x, gamma, beta, stats);
+  const RunningStats used = current_stats(ctx, x.value, stats, options.momentum);
+  Tensor y(ctx.stream, x.shape(), DType::f32);
+  dispatch<kernels::BatchNormApply>(ctx.stream, x.value, used.mean, used.variance, gamma.value, beta.value, options.eps,
+                                    y);
+  return record_norm(ctx, kOp, std::move(y), x, gamma, beta, used, Tensor(), options.eps);
+}
+
+Var batch_norm_sign(Context& ctx, const Var& x, const Var& gamma, const Var& beta, RunningStats& stats,
+                    const BatchNormOptions& options) {
+  constexpr const char* kOp = "batch_norm_sign";
+  require_operands(kOp, x, gamma, beta, stats);
+  const RunningStats used = current_stats(ctx, x.value, stats, options.momentum);
+  Tensor bits(ctx.stream, x.shape(), DType::bit);
+  Tensor mask;
+  if (wants_grad(ctx, x) || wants_grad(ctx, gamma) || wants_grad(ctx, beta)) {
+    mask = Tensor(ctx.stream, x.shape(), DType::bit);
+  }
+  dispatch<kernels::BatchNormSign>(ctx.stream, x.value, used.mean, used.variance, gamma.value, beta.value, options.eps,
+                                   bits, mask);
+  return record_norm(ctx, kOp, std::move(bits), x, gamma, beta, used, std::move(mask), options.eps);
+}
+
+}  // namespace bnas::ops
