@@ -22,10 +22,12 @@ struct SearchObserver {
 };
 
 struct SearchOptions {
+  Budget budget;  ///< of every child
   int workers = 1;
   int max_attempts = 3;  ///< per trial, counting the first
   double lease_seconds = 60.0;
   double max_seconds = 0.0;           ///< stop early (resumable) after this; 0: none
+  bool retry_failed = false;          ///< give failed trials of the unfinished batch fresh attempts
   std::filesystem::path checkpoints;  ///< child N works in checkpoints/N
 };
 
@@ -33,11 +35,17 @@ enum class SearchEnd : std::uint8_t { complete, interrupted, out_of_time, too_ma
 
 /// Runs the search to its end or continues it: everything known comes from the store. One thread per worker.
 /// Trials are told to the strategy in generation order after the whole batch is measured. An exception of a trainer is
-/// retried up to max_attempts, then `failed`. When more than 30 % of the last 20 trials, or 5 in a row, failed or
-/// diverged, it ends with too_many_failures. A full disk (io Error) ends the search at once by that Error.
+/// retried up to max_attempts, then `failed`; Interrupted is never a failure. An io Error (full disk), and any Error of
+/// the store or the observer, ends the search by that Error after the other children were interrupted.
+/// `strategy` must be fresh, in the configuration of the run. The caller holds the run directory: trials found running
+/// are taken over.
 SearchEnd run_search(Strategy& strategy, ChildTrainer& trainer, TrialStore& store,
                      const std::function<std::string(const Genotype&)>& text, const SearchOptions& options,
                      const SearchObserver& observer, const std::atomic<bool>& stop);
+
+/// More than 30 % of 20 successive trials, or 5 in a row, failed or diverged. Looks at the trials before the first
+/// unfinished one, in generation order, so that the answer does not depend on the number of workers.
+bool too_many_failures(const std::vector<Trial>& trials);
 
 /// The trial with the best reward over all levels; the lowest id among equals. Id 0 when none is done.
 Trial best_trial(const std::vector<Trial>& trials);

@@ -12,6 +12,8 @@ namespace bnas::nas {
 
 enum class TrialStatus : std::uint8_t { queued, running, done, diverged, failed };
 const char* trial_status_name(TrialStatus status);
+/// Done, diverged or failed: nothing more will happen to it.
+bool is_final(TrialStatus status);
 
 /// What one epoch of a child measured.
 struct EpochMetrics {
@@ -46,12 +48,13 @@ struct Trial {
   std::int64_t id = 0;
   int level = 1;      ///< number of blocks when proposed
   int rank = 1;       ///< 1-based position within its level
+  int batch = 1;      ///< 1-based round of ask and tell that it belongs to
   Genotype genotype;  ///< canonical
   std::string text;   ///< SearchSpace::text
   Budget budget;
   std::optional<double> predicted;  ///< surrogate's mean when proposed
   TrialStatus status = TrialStatus::queued;
-  int attempts = 0;
+  int attempts = 0;     ///< attempts that failed, and the one that runs or ended; interruptions do not count
   double reward = 0.0;  ///< best-epoch validation accuracy; 0 unless done
   int best_epoch = 0;
   std::vector<EpochMetrics> curve;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bnas/nas/batched_strategy.hpp"
+
+namespace bnas::nas {
+
+/// Progressive search (Liu et al. 2018, Algorithm 1): level 1 is every one-block cell; level b the best-predicted K of
+/// all one-block extensions of the cells measured on level b-1. Ties go to the smaller cell in canonical order.
+class ProgressiveStrategy final : public BatchedStrategy {
+ public:
+  ProgressiveStrategy(StrategyConfig config, const SearchSpace& space, std::unique_ptr<Surrogate> surrogate);
+  std::int64_t planned_trials() const override;
+
+ protected:
+  std::vector<Proposal> next_batch() override;
+  std::optional<SurrogateQuality> assess() override;
+  std::string surrogate_name() const override { return surrogate_->name(); }
+
+ private:
+  void fit_to_told();
+  std::vector<double> predict(std::span<const Genotype> cells) const;
+  std::vector<Genotype> first_level() const;
+  std::vector<Genotype> extensions(int level) const;
+
+  std::unique_ptr<Surrogate> surrogate_;
+  std::size_t fitted_ = 0;  // told trials when last fitted; 0: not fitted
+};
+
+}  // namespace bnas::nas

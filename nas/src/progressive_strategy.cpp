@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bnas/nas/progressive_strategy.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include "bnas/core/error.hpp"
+#include "bnas/nas/rank_correlation.hpp"
+#include "sampling.hpp"
+
+namespace bnas::nas {
+namespace {
+
+constexpr std::size_t kScoreBatch = 8192;  // cells whose tokens are in memory at once
+
+}  // namespace
+
+ProgressiveStrategy::ProgressiveStrategy(StrategyConfig config, const SearchSpace& space,
+                                         std::unique_ptr<Surrogate> surrogate)
+    : BatchedStrategy(std::move(config), space), surrogate_(std::move(surrogate)) {
+  if (!surrogate_) {
+    throw Error(ErrorKind::usage, "the progressive strategy needs a surrogate; choose one, or the random strategy");
+  }
+}
+
+std::int64_t ProgressiveStrategy::planned_trials() const {
+  std::int64_t planned = known_trials();
+  for (int level = last_level() + 1; level <= config().blocks; ++level) {
+    planned += planned_on_level(level);
+  }
+  return planned;
+}
+
+std::vector<Genotype> ProgressiveStrategy::first_level() const {
+  std::vector<Genotype> all = space().first();
+  const auto limit = static_cast<std::size_t>(config().first_level_max);
+  if (limit == 0 || all.size() <= limit) {
+    return all;
+  }
+  std::vector<Genotype> sample;
+  for (const std::size_t i : sample_indices(all.size(), limit, {config().seed, 1, RandomPurpose::sample})) {
+    sample.push_back(std::move(all[i]));
+  }
+  return sample;
+}
+
+std::vector<Genotype> ProgressiveStrategy::extensions(int level) const {
+  std::set<Genotype> trained;
+  std::vector<Genotype> cells;
+  for (const Told& t : told()) {
+    trained.insert(t.proposal.genotype);
+    if (t.proposal.level == level - 1 && t.status == TrialStatus::done) {
+      for (Genotype& cell : space().grow(t.proposal.genotype)) {
+        cells.push_back(std::move(cell));
+      }
+    }
+  }
+  std::sort(cells.begin(), cells.end());
+  cells.erase(std::unique(cells.begin(), cells.end()), cells.end());
+  std::erase_if(cells, [&](const Genotype& cell) { return trained.contains(cell); });
+  return cells;
+}
+
+void ProgressiveStrategy::fit_to_told() {
+  if (fitted_ == told().size()) {
+    return;
+  }
+  std::vector<std::vector<std::int32_t>> tokens;
+  std::vector<double> rewards;
+  for (const Told& t : told()) {
+    if (t.status == TrialStatus::done) {
+      tokens.push_back(space().tokens(t.proposal.genotype));
+      rewards.push_back(t.reward);
+    }
+  }
+  check(!tokens.empty(), name(), "no trial to fit the surrogate to");
+  surrogate_->fit(tokens, rewards);
+  fitted_ = told().size();
+}
+
+std::vector<double> ProgressiveStrategy::predict(std::span<const Genotype> cells) const {
+  std::vector<double> means;
+  means.reserve(cells.size());
+  for (std::size_t begin = 0; begin < cells.size(); begin += kScoreBatch) {
+    std::vector<std::vector<std::int32_t>> tokens;
+    for (const Genotype& cell : cells.subspan(begin, std::min(kScoreBatch, cells.size() - begin))) {
+      tokens.push_back(space().tokens(cell));
+    }
+    for (const Prediction& p : surrogate_->predict(tokens)) {
+      means.push_back(p.mean);
+    }
+  }
+  check(means.size() == cells.size(), surrogate_->name(), "predict() returned another number of values");
+  return means;
+}
+
+std::vector<Proposal> ProgressiveStrategy::next_batch() {
+  std::vector<Proposal> batch;
+  const int level = last_level() + 1;
+  if (level == 1) {
+    for (Genotype& cell : first_level()) {
+      batch.push_back({std::move(cell), level, std::nullopt});
+    }
+    return batch;
+  }
+  if (level > config().blocks) {
+    return batch;
+  }
+  const std::vector<Genotype> cells = extensions(level);
+  if (cells.empty()) {
+    return batch;
+  }
+  fit_to_told();
+  const std::vector<double> means = predict(cells);
+
+  // Best mean first; NaN last; `cells` is in canonical order, so a stable sort breaks ties by it.
+  std::vector<std::size_t> order(cells.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto score = [&](std::size_t i) {
+    return std::isnan(means[i]) ? -std::numeric_limits<double>::infinity() : means[i];
+  };
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return score(a) > score(b); });
+
+  const std::size_t beam = std::min(cells.size(), static_cast<std::size_t>(config().children));
+  const auto explored = static_cast<std::size_t>(std::lround(config().exploration * static_cast<double>(beam)));
+  const std::size_t best = beam - explored;
+  std::vector<std::size_t> chosen(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(best));
+  const RandomKey key{config().seed, static_cast<std::uint64_t>(level), RandomPurpose::sample};
+  for (const std::size_t i : sample_indices(order.size() - best, explored, key)) {
+    chosen.push_back(order[best + i]);
+  }
+  for (const std::size_t i : chosen) {
+    batch.push_back({cells[i], level, means[i]});
+  }
+  return batch;
+}
+
+std::optional<SurrogateQuality> ProgressiveStrategy::assess() {
+  const int level = last_level();
+  constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
+  SurrogateQuality quality{level, kUndefined, kUndefined, kUndefined, kUndefined};
+  std::vector<Genotype> cells;
+  std::vector<double> rewards;
+  std::vector<double> forecast;
+  std::vector<double> outcome;
+  for (const Told& t : told()) {
+    if (t.status != TrialStatus::done) {
+      continue;
+    }
+    cells.push_back(t.proposal.genotype);
+    rewards.push_back(t.reward);
+    if (t.proposal.level == level && t.proposal.predicted) {
+      forecast.push_back(*t.proposal.predicted);
+      outcome.push_back(t.reward);
+    }
+  }
+  if (cells.empty()) {
+    return quality;
+  }
+  fit_to_told();
+  const std::vector<double> fit = predict(cells);
+  quality.fit_spearman = spearman(fit, rewards);
+  quality.fit_kendall = kendall(fit, rewards);
+  quality.extrapolation_spearman = spearman(forecast, outcome);
+  quality.extrapolation_kendall = kendall(forecast, outcome);
+  return quality;
+}
+
+}  // namespace bnas::nas
