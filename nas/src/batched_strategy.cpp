@@ -108,8 +108,9 @@ BatchedStrategy::BatchedStrategy(StrategyConfig config, const SearchSpace& space
   require(config_.blocks >= 1 && config_.blocks <= space.config().blocks,
           fmt::format("strategy: blocks is {}; the space has cells of 1 to {}", config_.blocks, space.config().blocks));
   require(config_.children >= 1, fmt::format("strategy: children is {}; it must be at least 1", config_.children));
-  require(config_.first_level_max >= 0,
-          fmt::format("strategy: first_level_max is {}; give a number of cells, or 0 for all", config_.first_level_max));
+  require(
+      config_.first_level_max >= 0,
+      fmt::format("strategy: first_level_max is {}; give a number of cells, or 0 for all", config_.first_level_max));
   require(config_.exploration >= 0.0 && config_.exploration <= 1.0,
           fmt::format("strategy: exploration is {}; it is a share between 0 and 1", config_.exploration));
 }
@@ -135,12 +136,9 @@ void BatchedStrategy::tell(std::span<const Trial> trials) {
 }
 
 std::string BatchedStrategy::state() const {
-  json j{{"version", kStateVersion},
-         {"config", identity(config_, space_.config(), surrogate_name())},
-         {"planned_trials", planned_trials()},
-         {"told", json::array()},
-         {"pending", json::array()},
-         {"quality", json::array()}};
+  json j{{"version", kStateVersion},           {"config", identity(config_, space_.config(), surrogate_name())},
+         {"planned_trials", planned_trials()}, {"told", json::array()},
+         {"pending", json::array()},           {"quality", json::array()}};
   for (const Told& t : told_) {
     json entry = to_json(t.proposal);
     entry["status"] = trial_status_name(t.status);
@@ -170,9 +168,10 @@ void BatchedStrategy::restore(std::string_view state) {
     const json own = identity(config_, space_.config(), surrogate_name());
     for (const auto& [key, value] : own.items()) {
       if (j.at("config").at(key) != value) {
-        reject(fmt::format("it was made with {} = {}, now it is {}; resume with the configuration of the run, or start "
-                           "a new one",
-                           key, j.at("config").at(key).dump(), value.dump()));
+        reject(
+            fmt::format("it was made with {} = {}, now it is {}; resume with the configuration of the run, or start "
+                        "a new one",
+                        key, j.at("config").at(key).dump(), value.dump()));
       }
     }
     std::vector<Told> told;
