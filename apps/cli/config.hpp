@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bnas::cli {
+
+using Texts = std::vector<std::string>;
+using Integers = std::vector<std::int64_t>;
+
+/// The effective configuration of a run; the initial values are the defaults. options.hpp describes every member.
+struct Config {
+  std::string dataset = "fashion-mnist";
+  std::string data_dir;
+  std::string train_images;
+  std::string train_labels;
+  std::string test_images;
+  std::string test_labels;
+  std::int64_t idx_classes = 10;
+  std::int64_t valid_images = 5000;
+  std::int64_t max_train_images = 10000;
+  std::string split = "shuffled";
+  std::int64_t synthetic_images = 2000;
+
+  std::string space = "pnas";
+  Texts operators = {"3x3 bconv", "5x5 bconv", "3x3 maxpool", "linear"};
+  std::int64_t blocks = 3;
+  std::int64_t look_back = 2;
+  std::int64_t look_forward = -1;
+  std::string combine = "add";
+
+  std::string strategy = "progressive";
+  std::int64_t children = 16;
+  std::int64_t first_level_max = 24;
+  double exploration = 0.0;
+  std::int64_t seed = 1;
+
+  std::string surrogate_kind = "mlp-ensemble";
+  std::string surrogate_loss = "l1";
+  std::int64_t surrogate_hidden = 100;
+  std::int64_t surrogate_embedding = 100;
+  std::int64_t surrogate_epochs = 100;
+  double surrogate_lr_first = 0.01;
+  double surrogate_lr = 0.002;
+  double surrogate_regularization = 0.0;
+  std::int64_t surrogate_ensemble = 5;
+
+  std::int64_t cells = 3;
+  Integers filters = {16, 24, 32};
+  Integers dense = {32, 10};
+  std::int64_t stem_stride = 1;
+  std::string padding = "zero";
+  std::string activation_gradient = "ste_sign";
+  std::string weight_gradient = "ste_sign";
+
+  std::int64_t epochs = 2;
+  std::int64_t batch_size = 128;
+  std::string loss = "squared_hinge";
+  std::string optimizer = "amsgrad";
+  double lr_start = 1e-3;
+  double lr_end = 1e-4;
+  std::string schedule = "exponential";
+  double warmup_epochs = 0.0;
+  double momentum = 0.9;
+  bool nesterov = false;
+  double weight_decay = 0.0;
+  double bop_gamma = 1e-4;
+  double bop_threshold = 1e-8;
+  double grad_clip = 0.0;
+  double latent_clip = 1.0;
+  bool glorot_lr = false;
+
+  std::int64_t workers = 0;
+  std::string device = "cpu";
+  std::string run_dir;
+  double time_budget = 0.0;  ///< seconds; 0: none
+  std::int64_t max_attempts = 3;
+  double checkpoint_seconds = 60.0;
+};
+
+}  // namespace bnas::cli

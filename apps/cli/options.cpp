@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "bnas/core/error.hpp"
+
+namespace bnas::cli {
+namespace {
+
+constexpr OnResume kFrozen = OnResume::frozen;
+constexpr OnResume kLogged = OnResume::logged;
+constexpr OnResume kFree = OnResume::free;
+
+constexpr char kData[] = "Data";
+constexpr char kSpace[] = "Search space";
+constexpr char kStrategy[] = "Strategy";
+constexpr char kSurrogate[] = "Surrogate";
+constexpr char kNetwork[] = "Child network";
+constexpr char kTraining[] = "Child training";
+constexpr char kRunning[] = "Running";
+
+Option text(const char* key, std::string Config::*member, const char* group, OnResume on_resume, const char* help,
+            Texts choices = {}) {
+  return {key, member, group, on_resume, help, 0.0, 0.0, std::move(choices)};
+}
+
+Option path(const char* key, std::string Config::*member, const char* group, OnResume on_resume, const char* help) {
+  return {key, member, group, on_resume, help, 0.0, 0.0, {}, Form::path};
+}
+
+template <class T>
+Option number(const char* key, T Config::*member, const char* group, OnResume on_resume, const char* help, double min,
+              double max) {
+  return {key, member, group, on_resume, help, min, max};
+}
+
+Option toggle(const char* key, bool Config::*member, const char* group, OnResume on_resume, const char* help) {
+  return {key, member, group, on_resume, help};
+}
+
+std::vector<Option> make_options() {
+  using C = Config;
+  const Texts gradients = {"ste_sign", "approx_sign", "swish_sign"};
+  return {
+      text("dataset", &C::dataset, kData, kFrozen, "what to learn", {"fashion-mnist", "mnist", "synthetic", "idx"}),
+      path("data_dir", &C::data_dir, kData, kLogged, "folder of the data set; empty: the usual places"),
+      path("train_images", &C::train_images, kData, kLogged, "idx: training images, plain or .gz"),
+      path("train_labels", &C::train_labels, kData, kLogged, "idx: their labels"),
+      path("test_images", &C::test_images, kData, kLogged, "idx: test images"),
+      path("test_labels", &C::test_labels, kData, kLogged, "idx: their labels"),
+      number("idx_classes", &C::idx_classes, kData, kFrozen, "idx: number of classes", 2, 1000),
+      number("valid_images", &C::valid_images, kData, kFrozen, "images taken from training to choose cells by", 1,
+             10'000'000),
+      number("max_train_images", &C::max_train_images, kData, kFrozen, "images each child sees per epoch; 0: all", 0,
+             100'000'000),
+      text("split", &C::split, kData, kFrozen, "which images are for validation: drawn by the seed, or the first",
+           {"shuffled", "first"}),
+      number("synthetic_images", &C::synthetic_images, kData, kFrozen, "synthetic: images to make for training", 10,
+             1'000'000),
+
+      text("space", &C::space, kSpace, kFrozen, "pnas: blocks read earlier blocks; flat: parallel operations",
+           {"pnas", "flat"}),
+      {"operators", &C::operators, kSpace, kFrozen, "operations a cell may use", 1, 64},
+      number("blocks", &C::blocks, kSpace, kFrozen, "B: most blocks of a cell", 1, 8),
+      number("look_back", &C::look_back, kSpace, kFrozen, "earlier cells a block may read (flat: 1)", 1, 2),
+      number("look_forward", &C::look_forward, kSpace, kFrozen, "earlier blocks a block may read; -1: all (flat: 0)",
+             -1, 7),
+      text("combine", &C::combine, kSpace, kFrozen, "how the halves of a block meet (flat: concat)", {"add", "concat"}),
+
+      text("strategy", &C::strategy, kStrategy, kFrozen, "progressive (Liu et al. 2018), or random at equal budget",
+           {"progressive", "random"}),
+      number("children", &C::children, kStrategy, kFrozen, "K: cells trained per level after the first", 1, 100'000),
+      number("first_level_max", &C::first_level_max, kStrategy, kFrozen,
+             "cells of one block: a sample of this size; 0: all", 0, 100'000),
+      number("exploration", &C::exploration, kStrategy, kFrozen, "progressive: share of each level drawn at random", 0,
+             1),
+      number("seed", &C::seed, kStrategy, kFrozen, "of everything random", 0, 9e15),
+
+      text("surrogate.kind", &C::surrogate_kind, kSurrogate, kFrozen, "what predicts the accuracy of a cell",
+           {"lstm", "mlp", "lstm-ensemble", "mlp-ensemble", "ridge"}),
+      text("surrogate.loss", &C::surrogate_loss, kSurrogate, kFrozen, "what it minimizes", {"l1", "mse", "pairwise"}),
+      number("surrogate.hidden", &C::surrogate_hidden, kSurrogate, kFrozen, "units per layer", 1, 4096),
+      number("surrogate.embedding", &C::surrogate_embedding, kSurrogate, kFrozen, "numbers per token", 1, 4096),
+      number("surrogate.epochs", &C::surrogate_epochs, kSurrogate, kFrozen, "of each fit", 1, 100'000),
+      number("surrogate.lr_first", &C::surrogate_lr_first, kSurrogate, kFrozen, "learning rate on the first level",
+             1e-9, 10),
+      number("surrogate.lr", &C::surrogate_lr, kSurrogate, kFrozen, "learning rate afterwards", 1e-9, 10),
+      number("surrogate.regularization", &C::surrogate_regularization, kSurrogate, kFrozen, "L2 on its weights", 0,
+             1000),
+      number("surrogate.ensemble", &C::surrogate_ensemble, kSurrogate, kFrozen, "members of an ensemble", 2, 64),
+
+      number("cells", &C::cells, kNetwork, kFrozen, "cells stacked into a network", 1, 64),
+      number("filters", &C::filters, kNetwork, kFrozen,
+             "filters of each cell; pnas: or of the first, doubled at each reduction", 1, 4096),
+      number("dense", &C::dense, kNetwork, kFrozen, "units of the dense layers; the last are the classes", 1, 65'536),
+      number("stem_stride", &C::stem_stride, kNetwork, kFrozen, "pnas: stride of the first convolution", 1, 4),
+      text("padding", &C::padding, kNetwork, kFrozen, "what binary convolutions see outside the image",
+           {"zero", "one"}),
+      text("activation_gradient", &C::activation_gradient, kNetwork, kFrozen, "pseudo-gradient of activations",
+           gradients),
+      text("weight_gradient", &C::weight_gradient, kNetwork, kFrozen, "pseudo-gradient of weights", gradients),
+
+      number("epochs", &C::epochs, kTraining, kFrozen, "of each child", 1, 100'000),
+      number("batch_size", &C::batch_size, kTraining, kFrozen, "images per step", 1, 65'536),
+      text("loss", &C::loss, kTraining, kFrozen, "what a child minimizes", {"squared_hinge", "softmax_cross_entropy"}),
+      text("optimizer", &C::optimizer, kTraining, kFrozen, "rule of a step", {"amsgrad", "adam", "sgd", "bop"}),
+      number("lr_start", &C::lr_start, kTraining, kFrozen, "first learning rate", 1e-9, 100),
+      number("lr_end", &C::lr_end, kTraining, kFrozen, "last learning rate", 0, 100),
+      text("schedule", &C::schedule, kTraining, kFrozen, "how the learning rate falls",
+           {"constant", "exponential", "cosine"}),
+      number("warmup_epochs", &C::warmup_epochs, kTraining, kFrozen, "learning rate grows from 0 over these", 0,
+             100'000),
+      number("momentum", &C::momentum, kTraining, kFrozen, "sgd: weight of the last step", 0, 0.999999),
+      toggle("nesterov", &C::nesterov, kTraining, kFrozen, "sgd: look ahead"),
+      number("weight_decay", &C::weight_decay, kTraining, kFrozen, "pull of weights to 0", 0, 100),
+      number("bop_gamma", &C::bop_gamma, kTraining, kFrozen, "bop: weight of the newest gradient", 0, 1),
+      number("bop_threshold", &C::bop_threshold, kTraining, kFrozen, "bop: least average gradient that flips a weight",
+             0, 1),
+      number("grad_clip", &C::grad_clip, kTraining, kFrozen, "largest norm of all gradients; 0: any", 0, 1e9),
+      number("latent_clip", &C::latent_clip, kTraining, kFrozen, "latent weights stay within +- this; 0: free", 0, 1e6),
+      toggle("glorot_lr", &C::glorot_lr, kTraining, kFrozen, "scale the learning rate of binary layers by their size"),
+
+      number("workers", &C::workers, kRunning, kFree, "children trained at once; 0: one per core", 0, 1024),
+      text("device", &C::device, kRunning, kLogged, "cpu, or as bnas_info lists them"),
+      path("run_dir", &C::run_dir, kRunning, kFree, "where everything goes; empty: runs/DATASET-N"),
+      {"time_budget",
+       &C::time_budget,
+       kRunning,
+       kFree,
+       "stop, resumable, after this: 90s, 10m, 2h; 0: never",
+       0,
+       1e9,
+       {},
+       Form::duration},
+      number("max_attempts", &C::max_attempts, kRunning, kLogged, "tries of a child that fails, counting the first", 1,
+             100),
+      number("checkpoint_seconds", &C::checkpoint_seconds, kRunning, kFree, "between checkpoints inside an epoch", 0.1,
+             86'400),
+  };
+}
+
+}  // namespace
+
+std::string Option::flag() const {
+  std::string out = "--" + key;
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c == '_' || c == '.'; }, '-');
+  return out;
+}
+
+std::string Option::environment() const {
+  std::string out = "BNAS_" + key;
+  for (char& c : out) {
+    c = c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  }
+  return out;
+}
+
+std::string Option::type() const {
+  if (form == Form::duration) {
+    return "duration like \"90s\", \"10m\" or \"2h\"";
+  }
+  static constexpr const char* kNames[] = {"true or false", "integer",       "number",
+                                           "text",          "list of texts", "list of integers"};
+  return kNames[member.index()];
+}
+
+std::span<const Option> options() {
+  static const std::vector<Option> table = make_options();
+  return table;
+}
+
+const Option* find_option(std::string_view key) {
+  const auto all = options();
+  const auto it = std::find_if(all.begin(), all.end(), [&](const Option& option) { return option.key == key; });
+  return it == all.end() ? nullptr : &*it;
+}
+
+std::string nearest_key(std::string_view key) {
+  std::vector<std::string> keys;
+  for (const Option& option : options()) {
+    keys.push_back(option.key);
+  }
+  return nearest_name(key, keys.data(), keys.data() + keys.size(), 2);
+}
+
+bool same_value(const Config& a, const Config& b, const Option& option) {
+  return std::visit([&](auto member) { return a.*member == b.*member; }, option.member);
+}
+
+void copy_value(const Config& from, Config& to, const Option& option) {
+  std::visit([&](auto member) { to.*member = from.*member; }, option.member);
+}
+
+}  // namespace bnas::cli
