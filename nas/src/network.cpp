@@ -1,50 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/nas/network.hpp"
 
-#include <algorithm>
-#include <cmath>
-
 #include "bnas/core/error.hpp"
+#include "bnas/core/nn/batch_norm.hpp"
+#include "bnas/core/nn/binary_conv2d.hpp"
+#include "bnas/core/nn/binary_dense.hpp"
+#include "bnas/core/nn/dense.hpp"
 #include "bnas/core/ops/binary.hpp"
-#include "bnas/core/ops/linear.hpp"
 #include "bnas/core/ops/structure.hpp"
 
 namespace bnas::nas {
 
-/// Parameters of one node. Unused tensors stay undefined.
+/// What one node owns. Layers without parameters own nothing.
 struct Network::Layer {
-  std::vector<nn::Parameter> parameters;  // conv, dense: weight; real_dense: weight, bias; batch_norm: gamma, beta
-  ops::RunningStats stats;
-  bool fused_sign = false;  // batch_norm: the next node, a sign, is its only reader
+  std::unique_ptr<nn::Module> module;  // conv, depthwise, dense, real_dense
+  std::unique_ptr<nn::BatchNorm> norm;
+  bool fused_sign = false;  // batch_norm: the sign behind it is its only reader
   bool skip = false;        // sign: done by the batch norm before it
 };
 
 namespace {
-
-nn::Parameter make_parameter(Stream& stream, std::string name, nn::ParamRole role, Tensor value,
-                             std::int64_t fan_in = 0, std::int64_t fan_out = 0) {
-  Tensor grad = Tensor::zeros(stream, value.shape(), DType::f32);
-  return {std::move(name), role, std::move(value), std::move(grad), fan_in, fan_out};
-}
-
-Tensor uniform(Stream& stream, const Shape& shape, float limit, const RandomKey& key) {
-  std::vector<float> host(static_cast<std::size_t>(shape.numel()));
-  for (std::size_t i = 0; i < host.size(); ++i) {
-    host[i] = limit * (2.0F * key.uniform(i) - 1.0F);
-  }
-  return Tensor::from_host(stream, shape, std::span<const float>(host));
-}
-
-Shape weight_shape(const PlanNode& node, int in_channels) {
-  switch (node.layer.kind) {
-    case LayerKind::conv:
-      return {node.c, node.layer.kh, node.layer.kw, in_channels};
-    case LayerKind::depthwise:
-      return {node.layer.kh, node.layer.kw, in_channels};
-    default:
-      return {node.c, in_channels};
-  }
-}
 
 ops::Geometry geometry_of(const LayerSpec& layer, PadValue pad_value) {
   ops::Geometry geometry = ops::Geometry::with_stride(layer.stride);
@@ -55,6 +30,25 @@ ops::Geometry geometry_of(const LayerSpec& layer, PadValue pad_value) {
   return geometry;
 }
 
+std::unique_ptr<nn::Module> make_module(Stream& stream, const PlanNode& node, const PlanNode& input,
+                                        const LayerOptions& options, const RandomKey& key) {
+  const nn::ConvSize size{input.c, node.c, node.layer.kh, node.layer.kw};
+  const nn::Binarization binarization{options.activation, options.weight, input.value != ValueKind::pixels};
+  const ops::Geometry geometry = geometry_of(node.layer, options.pad_value);
+  switch (node.layer.kind) {
+    case LayerKind::conv:
+      return std::make_unique<nn::BinaryConv2d>(stream, node.name, size, geometry, key, binarization);
+    case LayerKind::depthwise:
+      return std::make_unique<nn::BinaryDepthwiseConv2d>(stream, node.name, size, geometry, key, binarization);
+    case LayerKind::dense:
+      return std::make_unique<nn::BinaryDense>(stream, node.name, input.c, node.c, key, binarization);
+    case LayerKind::real_dense:
+      return std::make_unique<nn::Dense>(stream, node.name, input.c, node.c, key);
+    default:
+      return nullptr;
+  }
+}
+
 }  // namespace
 
 Network::~Network() = default;
@@ -63,55 +57,24 @@ Network::Network(Stream& stream, NetworkPlan plan, const LayerOptions& options, 
     : plan_(std::move(plan)), options_(options), last_use_(plan_.nodes.size(), 0) {
   std::vector<int> readers(plan_.nodes.size(), 0);
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
-    const PlanNode& node = plan_.nodes[i];
-    for (const int input : node.inputs) {
+    for (const int input : plan_.nodes[i].inputs) {
       last_use_[static_cast<std::size_t>(input)] = static_cast<int>(i);
       ++readers[static_cast<std::size_t>(input)];
     }
   }
-  for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+  layers_.push_back(std::make_unique<Layer>());  // the pixels
+  for (std::size_t i = 1; i < plan_.nodes.size(); ++i) {
     const PlanNode& node = plan_.nodes[i];
+    const auto before = static_cast<std::size_t>(node.inputs[0]);
     auto layer = std::make_unique<Layer>();
-    const int in = node.inputs.empty() ? 0 : plan_.nodes[static_cast<std::size_t>(node.inputs[0])].c;
-    const std::int64_t taps = std::int64_t{node.layer.kh} * node.layer.kw;
-    switch (node.layer.kind) {
-      case LayerKind::conv:
-      case LayerKind::depthwise:
-      case LayerKind::dense: {
-        const std::int64_t fan_in = node.layer.kind == LayerKind::depthwise ? taps : taps * in;
-        const std::int64_t fan_out = node.layer.kind == LayerKind::depthwise ? taps : taps * node.c;
-        layer->parameters.push_back(make_parameter(stream, node.name + ".weight", nn::ParamRole::latent_binary,
-                                                   uniform(stream, weight_shape(node, in), 1.0F, init.derive(i)),
-                                                   fan_in, fan_out));
-        break;
-      }
-      case LayerKind::real_dense: {
-        const float limit = std::sqrt(6.0F / static_cast<float>(in + node.c));
-        layer->parameters.push_back(make_parameter(stream, node.name + ".weight", nn::ParamRole::real,
-                                                   uniform(stream, weight_shape(node, in), limit, init.derive(i)), in,
-                                                   node.c));
-        layer->parameters.push_back(make_parameter(stream, node.name + ".bias", nn::ParamRole::real,
-                                                   Tensor::zeros(stream, {node.c}, DType::f32)));
-        break;
-      }
-      case LayerKind::batch_norm:
-        layer->parameters.push_back(
-            make_parameter(stream, node.name + ".gamma", nn::ParamRole::real, Tensor::full(stream, {node.c}, 1.0F)));
-        layer->parameters.push_back(make_parameter(stream, node.name + ".beta", nn::ParamRole::real,
-                                                   Tensor::zeros(stream, {node.c}, DType::f32)));
-        layer->stats = {Tensor::zeros(stream, {node.c}, DType::f32), Tensor::full(stream, {node.c}, 1.0F)};
-        break;
-      case LayerKind::sign: {
-        const auto before = static_cast<std::size_t>(node.inputs[0]);
-        if (options_.activation == PseudoGradient::ste_sign && readers[before] == 1 &&
-            plan_.nodes[before].layer.kind == LayerKind::batch_norm) {
-          layers_[before]->fused_sign = true;
-          layer->skip = true;
-        }
-        break;
-      }
-      default:
-        break;
+    layer->module = make_module(stream, node, plan_.nodes[before], options_, init.derive(i));
+    if (node.layer.kind == LayerKind::batch_norm) {
+      layer->norm = std::make_unique<nn::BatchNorm>(stream, node.name, node.c, options_.batch_norm);
+    }
+    if (node.layer.kind == LayerKind::sign && layers_[before]->norm && readers[before] == 1 &&
+        options_.activation == PseudoGradient::ste_sign) {
+      layers_[before]->fused_sign = true;
+      layer->skip = true;
     }
     layers_.push_back(std::move(layer));
   }
@@ -132,34 +95,22 @@ Var Network::run(Context& ctx, std::size_t index, std::vector<Var>& values, std:
   const PlanNode& node = plan_.nodes[index];
   Layer& layer = *layers_[index];
   const auto input = [&](std::size_t i = 0) -> const Var& { return values[static_cast<std::size_t>(node.inputs[i])]; };
-  const auto weight_bits = [&] { return ops::sign(ctx, nn::use(ctx, layer.parameters[0]), options_.weight); };
   const bool pixels = plan_.nodes[static_cast<std::size_t>(node.inputs[0])].value == ValueKind::pixels;
-  const ops::Geometry geometry = geometry_of(node.layer, options_.pad_value);
   switch (node.layer.kind) {
     case LayerKind::conv:
-      return pixels
-                 ? ops::conv2d(ctx, input(), weight_bits(), geometry)
-                 : ops::binary_conv2d(ctx, signed_input(ctx, node.inputs[0], values, signs), weight_bits(), geometry);
     case LayerKind::depthwise:
-      return pixels ? ops::depthwise_conv2d(ctx, input(), weight_bits(), geometry)
-                    : ops::binary_depthwise_conv2d(ctx, signed_input(ctx, node.inputs[0], values, signs), weight_bits(),
-                                                   geometry);
     case LayerKind::dense:
-      return ops::binary_dense(ctx, signed_input(ctx, node.inputs[0], values, signs), weight_bits());
+      return layer.module->forward(ctx, pixels ? input() : signed_input(ctx, node.inputs[0], values, signs));
     case LayerKind::real_dense:
-      return ops::dense(ctx, ops::to_float(ctx, input()), nn::use(ctx, layer.parameters[0]),
-                        nn::use(ctx, layer.parameters[1]));
-    case LayerKind::batch_norm: {
-      auto* norm = layer.fused_sign ? &ops::batch_norm_sign : &ops::batch_norm;
-      return norm(ctx, input(), nn::use(ctx, layer.parameters[0]), nn::use(ctx, layer.parameters[1]), layer.stats,
-                  options_.batch_norm);
-    }
+      return layer.module->forward(ctx, ops::to_float(ctx, input()));
+    case LayerKind::batch_norm:
+      return layer.fused_sign ? layer.norm->forward_sign(ctx, input()) : layer.norm->forward(ctx, input());
     case LayerKind::sign:
       return layer.skip ? input() : signed_input(ctx, node.inputs[0], values, signs);
     case LayerKind::max_pool:
-      return ops::max_pool(ctx, input(), node.layer.kh, geometry);
+      return ops::max_pool(ctx, input(), node.layer.kh, geometry_of(node.layer, options_.pad_value));
     case LayerKind::avg_pool:
-      return ops::avg_pool(ctx, input(), node.layer.kh, geometry);
+      return ops::avg_pool(ctx, input(), node.layer.kh, geometry_of(node.layer, options_.pad_value));
     case LayerKind::global_avg_pool:
       return ops::global_avg_pool(ctx, input());
     case LayerKind::flatten:
@@ -206,17 +157,19 @@ Var Network::forward(Context& ctx, const Var& x, const std::function<void(const 
 
 void Network::parameters(const std::function<void(nn::Parameter&)>& visit) {
   for (const auto& layer : layers_) {
-    for (nn::Parameter& parameter : layer->parameters) {
-      visit(parameter);
+    if (layer->module) {
+      layer->module->parameters(visit);
+    }
+    if (layer->norm) {
+      layer->norm->parameters(visit);
     }
   }
 }
 
 void Network::buffers(const std::function<void(const std::string&, Tensor&)>& visit) {
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    if (layers_[i]->stats.mean.defined()) {
-      visit(plan_.nodes[i].name + ".running_mean", layers_[i]->stats.mean);
-      visit(plan_.nodes[i].name + ".running_variance", layers_[i]->stats.variance);
+  for (const auto& layer : layers_) {
+    if (layer->norm) {
+      layer->norm->buffers(visit);
     }
   }
 }
