@@ -21,7 +21,7 @@ Trial measured(const Trial& trial, const Trial& trained) {
   result.best_epoch = trained.best_epoch;
   result.curve = trained.curve;
   result.message = trained.message;
-  result.reward = trained.status == TrialStatus::done ? trained.reward : 0.0;
+  result.reward = trained.status == TrialStatus::done ? trained.reward + 0.0 : 0.0;  // -0 as the store keeps it
   if (!std::isfinite(result.reward)) {
     result.message = fmt::format("the reward is {}", result.reward);
     result.status = TrialStatus::diverged;

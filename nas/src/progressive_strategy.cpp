@@ -163,9 +163,9 @@ std::optional<SurrogateQuality> ProgressiveStrategy::assess() {
   fit_to_told();
   const std::vector<double> fit = predict(cells);
   quality.fit_spearman = spearman(fit, rewards);
-  quality.fit_kendall = kendall(fit, rewards);
+  quality.fit_kendall = kendall_tau_b(fit, rewards);
   quality.extrapolation_spearman = spearman(forecast, outcome);
-  quality.extrapolation_kendall = kendall(forecast, outcome);
+  quality.extrapolation_kendall = kendall_tau_b(forecast, outcome);
   return quality;
 }
 

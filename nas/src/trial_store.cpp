@@ -6,14 +6,12 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cmath>
 #include <fstream>
 #include <limits>
 #include <mutex>
 
 #include "bnas/core/error.hpp"
-#include "bnas/nas/search_space.hpp"
-#include "sqlite.hpp"
+#include "store_schema.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -22,113 +20,19 @@ using sqlite::Database;
 using sqlite::Statement;
 using sqlite::Transaction;
 
-constexpr std::int64_t kApplicationId = 0x626e6173;  // "bnas"
-constexpr std::int64_t kSchemaVersion = 1;
-constexpr std::int64_t kMaxInt = std::numeric_limits<int>::max();
-constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max();
-
-// Times of day are for people only. `fence` counts claims; `failures` the attempts that threw.
-constexpr const char* kTables[] = {
-    "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT",
-    "CREATE TABLE strategy (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL, batches_told INTEGER NOT NULL) "
-    "STRICT",
-    "CREATE TABLE trials (id INTEGER PRIMARY KEY, batch INTEGER NOT NULL, level INTEGER NOT NULL, rank INTEGER NOT "
-    "NULL, genotype BLOB NOT NULL, text TEXT NOT NULL, budget_epochs INTEGER NOT NULL, budget_images INTEGER NOT NULL, "
-    "predicted REAL, status TEXT NOT NULL, failures INTEGER NOT NULL, fence INTEGER NOT NULL, worker TEXT NOT NULL, "
-    "lease_boot TEXT NOT NULL, lease_until REAL NOT NULL, reward REAL NOT NULL, best_epoch INTEGER NOT NULL, "
-    "binary_weights INTEGER NOT NULL, real_weights INTEGER NOT NULL, binary_macs INTEGER NOT NULL, real_macs INTEGER "
-    "NOT NULL, seconds REAL NOT NULL, message TEXT NOT NULL, queued_at TEXT, started_at TEXT, ended_at TEXT) STRICT",
-    "CREATE TABLE epochs (trial INTEGER NOT NULL REFERENCES trials (id), epoch INTEGER NOT NULL, train_loss REAL, "
-    "train_accuracy REAL, valid_accuracy REAL, learning_rate REAL, PRIMARY KEY (trial, epoch)) STRICT, WITHOUT ROWID",
-};
-
-constexpr const char* kTrialColumns =
-    "id, batch, level, rank, genotype, text, budget_epochs, budget_images, predicted, status, failures, reward, "
-    "best_epoch, binary_weights, real_weights, binary_macs, real_macs, seconds, message, fence";
-
 constexpr const char* kNow = "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')";
-
-// A block is 4 bytes: in0, op0, in1, op1.
-std::vector<unsigned char> pack(const Genotype& genotype) {
-  std::vector<unsigned char> bytes;
-  for (const Block& b : genotype.blocks) {
-    bytes.insert(bytes.end(), {static_cast<unsigned char>(b.in0), b.op0, static_cast<unsigned char>(b.in1), b.op1});
-  }
-  return bytes;
-}
-
-Genotype unpack(const Database& db, std::span<const unsigned char> bytes) {
-  if (bytes.empty() || bytes.size() % 4 != 0 || bytes.size() / 4 > kMaxBlocks) {
-    db.damaged(fmt::format("a genotype of {} bytes", bytes.size()));
-  }
-  Genotype genotype;
-  for (std::size_t i = 0; i < bytes.size(); i += 4) {
-    genotype.blocks.push_back(
-        {static_cast<std::int8_t>(bytes[i]), bytes[i + 1], static_cast<std::int8_t>(bytes[i + 2]), bytes[i + 3]});
-  }
-  return genotype;
-}
-
-TrialStatus parse_status(const Database& db, const std::string& name) {
-  for (const TrialStatus s :
-       {TrialStatus::queued, TrialStatus::running, TrialStatus::done, TrialStatus::diverged, TrialStatus::failed}) {
-    if (name == trial_status_name(s)) {
-      return s;
-    }
-  }
-  db.damaged(fmt::format("trial status '{}'", name.substr(0, 32)));
-}
-
-Trial read_trial(const Database& db, const Statement& row) {
-  Trial t;
-  t.id = row.integer(0, 1, kMaxInt64, "trial id");
-  t.batch = static_cast<int>(row.integer(1, 1, kMaxInt, "batch"));
-  t.level = static_cast<int>(row.integer(2, 1, kMaxBlocks, "level"));
-  t.rank = static_cast<int>(row.integer(3, 1, kMaxInt, "rank"));
-  t.genotype = unpack(db, row.blob(4));
-  t.text = row.text(5);
-  t.budget.epochs = static_cast<int>(row.integer(6, 0, kMaxInt, "epochs"));
-  t.budget.max_images = row.integer(7, 0, kMaxInt64, "images");
-  if (!row.is_null(8)) {
-    t.predicted = row.real(8);
-  }
-  t.status = parse_status(db, row.text(9));
-  const bool counts = t.status != TrialStatus::queued;
-  t.attempts = static_cast<int>(row.integer(10, 0, kMaxInt - 1, "failures")) + (counts ? 1 : 0);
-  t.reward = row.real(11);
-  t.best_epoch = static_cast<int>(row.integer(12, 0, kMaxInt, "best epoch"));
-  t.cost.binary_weights = row.integer(13, 0, kMaxInt64, "binary weights");
-  t.cost.real_weights = row.integer(14, 0, kMaxInt64, "real weights");
-  t.cost.binary_macs = row.integer(15, 0, kMaxInt64, "binary multiply-adds");
-  t.cost.real_macs = row.integer(16, 0, kMaxInt64, "real multiply-adds");
-  t.seconds = row.real(17);
-  t.message = row.text(18);
-  return t;
-}
 
 class SqliteStore final : public TrialStore {
  public:
   SqliteStore(const std::filesystem::path& file, bool read_only, LeaseClock clock)
       : db_(file, read_only), clock_(std::move(clock)) {
-    const bool fresh = identify();
-    if (fresh && read_only) {
-      db_.damaged("it is empty");
-    }
-    if (!read_only) {
-      use_wal();
-    }
-    db_.execute("PRAGMA foreign_keys = ON");
-    if (fresh) {
-      create();
-    } else {
-      verify();
-    }
+    sqlite::open_schema(db_, read_only);
   }
 
   void enqueue(const std::vector<Trial>& batch, const std::string& strategy_state) override {
     const std::lock_guard lock(mutex_);
     Transaction transaction(db_, Transaction::Kind::write);
-    const std::int64_t stored = scalar("SELECT coalesce(max(id), 0) FROM trials");
+    const std::int64_t stored = sqlite::scalar(db_, "SELECT coalesce(max(id), 0) FROM trials");
     const int told = told_unlocked();
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const Trial& t = batch[i];
@@ -139,7 +43,7 @@ class SqliteStore final : public TrialStore {
       Statement insert(db_, fmt::format("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', 0, 0, '', '', "
                                         "0.0, 0.0, 0, ?, ?, ?, ?, 0.0, '', {}, NULL, NULL)",
                                         kNow));
-      insert.bind(t.id).bind(told + 1).bind(t.level).bind(t.rank).bind_blob(pack(t.genotype)).bind(t.text);
+      insert.bind(t.id).bind(told + 1).bind(t.level).bind(t.rank).bind_blob(sqlite::pack(t.genotype)).bind(t.text);
       insert.bind(t.budget.epochs).bind(t.budget.max_images).bind(t.predicted);
       insert.bind(t.cost.binary_weights).bind(t.cost.real_weights).bind(t.cost.binary_macs).bind(t.cost.real_macs);
       insert.run();
@@ -156,10 +60,10 @@ class SqliteStore final : public TrialStore {
       Statement update(db_, fmt::format("UPDATE trials SET status = 'running', fence = fence + 1, worker = ?, "
                                         "lease_boot = ?, lease_until = ?, started_at = {} WHERE id = (SELECT min(id) "
                                         "FROM trials WHERE status = 'queued') RETURNING {}",
-                                        kNow, kTrialColumns));
+                                        kNow, sqlite::kTrialColumns));
       update.bind(worker).bind(clock_.boot).bind(clock_.now() + lease_seconds);
       if (update.step()) {
-        claimed = Claim{read_trial(db_, update), update.integer(19)};
+        claimed = Claim{sqlite::read_trial(db_, update), update.integer(sqlite::kFenceColumn)};
         update.run();
       }
     }
@@ -267,9 +171,9 @@ class SqliteStore final : public TrialStore {
     const std::lock_guard lock(mutex_);
     Transaction transaction(db_, Transaction::Kind::read);
     std::vector<Trial> all;
-    Statement rows(db_, fmt::format("SELECT {} FROM trials ORDER BY id", kTrialColumns));
+    Statement rows(db_, fmt::format("SELECT {} FROM trials ORDER BY id", sqlite::kTrialColumns));
     while (rows.step()) {
-      all.push_back(read_trial(db_, rows));
+      all.push_back(sqlite::read_trial(db_, rows));
       if (all.back().id != static_cast<std::int64_t>(all.size())) {
         db_.damaged(fmt::format("trial {} where {} is next", all.back().id, all.size()));
       }
@@ -304,74 +208,9 @@ class SqliteStore final : public TrialStore {
   }
 
  private:
-  /// True for an empty database; throws for one that is not ours, before anything is written to it.
-  bool identify() const {
-    const std::int64_t application = scalar("PRAGMA application_id");
-    if (application == 0 && scalar("SELECT count(*) FROM sqlite_master") == 0) {
-      return true;
-    }
-    if (application != kApplicationId) {
-      db_.damaged("it is a database of another program");
-    }
-    const std::int64_t version = scalar("PRAGMA user_version");
-    if (version != kSchemaVersion) {
-      db_.damaged(fmt::format("schema version {}, this program knows {}; use the program that wrote it", version,
-                              kSchemaVersion));
-    }
-    return false;
-  }
-
-  void use_wal() const {
-    Statement mode(db_, "PRAGMA journal_mode = WAL");
-    if (!mode.step() || mode.text(0) != "wal") {
-      throw Error(ErrorKind::io,
-                  fmt::format("{}: this file system cannot hold a write-ahead log. Put the run directory "
-                              "on a local disk.",
-                              db_.file()));
-    }
-    db_.execute("PRAGMA synchronous = FULL");
-  }
-
-  void create() const {
-    Transaction transaction(db_, Transaction::Kind::write);
-    if (scalar("SELECT count(*) FROM sqlite_master") == 0) {  // else another process was first
-      for (const char* table : kTables) {
-        db_.execute(table);
-      }
-      db_.execute(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str());
-      db_.execute(fmt::format("PRAGMA user_version = {}", kSchemaVersion).c_str());
-    }
-    transaction.commit();
-  }
-
-  void verify() const {
-    Statement check(db_, "PRAGMA quick_check(1)");
-    if (!check.step() || check.text(0) != "ok") {
-      db_.damaged(check.text(0));
-    }
-    std::size_t matching = 0;
-    std::size_t found = 0;
-    Statement rows(db_, "SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_autoindex_%'");
-    while (rows.step()) {
-      const std::string sql = rows.text(0);
-      ++found;
-      for (const char* table : kTables) {
-        matching += sql == table ? 1 : 0;
-      }
-    }
-    if (found != std::size(kTables) || matching != found) {
-      db_.damaged("its tables are not those of a trial store");
-    }
-  }
-
-  std::int64_t scalar(const char* sql) const {
-    Statement row(db_, sql);
-    return row.step() ? row.integer(0) : 0;
-  }
-
   int told_unlocked() const {
     Statement row(db_, "SELECT batches_told FROM strategy");
-    return row.step() ? static_cast<int>(row.integer(0, 0, kMaxInt - 1, "batches told")) : 0;
+    return row.step() ? static_cast<int>(row.integer(0, 0, std::numeric_limits<int>::max() - 1, "batches told")) : 0;
   }
 
   bool holds(const Claim& claim) const {
@@ -408,7 +247,7 @@ class SqliteStore final : public TrialStore {
       if (i == all.size() || all[i].id != id) {
         db_.damaged(fmt::format("epochs of trial {}, which does not exist", id));
       }
-      const int epoch = static_cast<int>(rows.integer(1, 1, kMaxInt, "epoch"));
+      const int epoch = static_cast<int>(rows.integer(1, 1, std::numeric_limits<int>::max(), "epoch"));
       all[i].curve.push_back({epoch, rows.real(2), rows.real(3), rows.real(4), rows.real(5)});
     }
   }

@@ -63,6 +63,7 @@ struct LeaseClock {
 
 /// SQLite in WAL mode with full synchronization. Creates the file, or opens it after checking that it is one of ours
 /// and whole (bad_data Error otherwise). `read_only` for status and reports beside a running search.
+/// Doubles come back bit-exactly, but -0 as 0 and any NaN as the usual one.
 /// Later calls throw io Error for a full or failing disk, bad_data for damage found on the way.
 std::unique_ptr<TrialStore> open_sqlite_store(const std::filesystem::path& file, bool read_only = false,
                                               LeaseClock clock = LeaseClock::system());
