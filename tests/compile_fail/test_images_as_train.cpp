@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// A trainer cannot be given the test images. GIVEN is bnas::Train in the twin, bnas::Test in the test.
+#include <memory>
+
+#include "bnas/nas/supervised_trainer.hpp"
+
+std::unique_ptr<bnas::nas::ChildTrainer> trainer(const bnas::nas::SearchSpace& space,
+                                                 const bnas::nas::OperationRegistry& registry, const GIVEN& images,
+                                                 const bnas::Valid& valid) {
+  return std::make_unique<bnas::nas::SupervisedTrainer>(space, registry, bnas::nas::TrainerConfig{}, images, valid,
+                                                        bnas::Device{});
+}
