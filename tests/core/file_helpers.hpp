@@ -36,7 +36,9 @@ class TestDirectory {
 };
 
 inline void put_bytes(const std::filesystem::path& path, const Bytes& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc)
+  // A new file: ext4 makes overwriting an old one wait for the disk.
+  std::filesystem::remove(path);
+  std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 

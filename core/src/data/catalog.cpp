@@ -98,7 +98,7 @@ std::vector<fs::path> search_directories(const std::string& name, const fs::path
     if (!fs::is_directory(data_dir, error)) {
       throw Error(ErrorKind::missing, fmt::format("data_dir {} is not a directory", data_dir.string()));
     }
-    directories = {data_dir, data_dir / name};
+    directories = {data_dir / name, data_dir};
   }
   if (const char* dir = std::getenv("BNAS_DATA_DIR"); dir != nullptr && *dir != '\0') {
     directories.push_back(fs::path(dir) / name);
@@ -155,9 +155,42 @@ IdxPaths paths_of(const DataConfig& config) {
   return locate(*set, config.data_dir);
 }
 
+// SHA-256 of the uncompressed content, at most as much as any set here has.
+std::string content_sha256(const fs::path& path) {
+  constexpr std::uint64_t kMaxContent = std::uint64_t{1} << 31U;
+  const std::unique_ptr<ByteSource> source = open_byte_source(path);
+  Sha256 digest;
+  std::vector<std::uint8_t> chunk(1 << 16);
+  std::uint64_t total = 0;
+  std::size_t got = 0;
+  do {
+    got = source->read(chunk);
+    digest.update(std::span(chunk).first(got));
+    total += got;
+  } while (got == chunk.size() && total <= kMaxContent);
+  if (total > kMaxContent) {
+    throw Error(ErrorKind::bad_data,
+                fmt::format("{}: expected at most {} bytes, found more", path.string(), kMaxContent));
+  }
+  return digest.hex();
+}
+
+// All known sets use the same file names: another set's labels show that data_dir names the wrong folder.
+void refuse_other_set(const std::string& name, const fs::path& labels) {
+  const std::string digest = content_sha256(labels);
+  for (const KnownSet& set : kKnownSets) {
+    if (name != set.name && (digest == set.train_labels.sha256 || digest == set.test_labels.sha256)) {
+      throw Error(ErrorKind::bad_data, fmt::format("{} belongs to {}, expected {}", labels.string(), set.name, name));
+    }
+  }
+}
+
 Dataset load_pair(const DataConfig& config, const fs::path& images, const fs::path& labels, int classes) {
   if (images.empty() || labels.empty()) {
     throw Error(ErrorKind::usage, "data set idx needs the paths of its images and of its labels");
+  }
+  if (config.name != kIdx) {
+    refuse_other_set(config.name, labels);
   }
   Dataset data = read_idx(images, labels, classes);
   data.name = config.name;
@@ -178,26 +211,6 @@ Dataset load_test_file(const DataConfig& config) {
   }
   const IdxPaths paths = paths_of(config);
   return load_pair(config, paths.test_images, paths.test_labels, paths.classes);
-}
-
-// SHA-256 of the uncompressed content, at most as much as any set here has.
-std::string content_sha256(const fs::path& path) {
-  constexpr std::uint64_t kMaxContent = std::uint64_t{1} << 31U;
-  const std::unique_ptr<ByteSource> source = open_byte_source(path);
-  Sha256 digest;
-  std::vector<std::uint8_t> chunk(1 << 16);
-  std::uint64_t total = 0;
-  std::size_t got = 0;
-  do {
-    got = source->read(chunk);
-    digest.update(std::span(chunk).first(got));
-    total += got;
-  } while (got == chunk.size() && total <= kMaxContent);
-  if (total > kMaxContent) {
-    throw Error(ErrorKind::bad_data,
-                fmt::format("{}: expected at most {} bytes, found more", path.string(), kMaxContent));
-  }
-  return digest.hex();
 }
 
 DatasetFileReport check_file(const fs::path& path, const std::string& expected_sha256) {

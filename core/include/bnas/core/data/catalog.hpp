@@ -27,7 +27,7 @@ struct IdxPaths {
 struct DataConfig {
   /// "fashion-mnist", "mnist", "idx" (by `idx`) or "synthetic" (by `synthetic`).
   std::string name = "fashion-mnist";
-  /// Where to look first for a named set: there or in its folder NAME. Then $BNAS_DATA_DIR/NAME and
+  /// Where to look first for a named set: in its folder NAME, then there itself. After it $BNAS_DATA_DIR/NAME and
   /// /usr/share/datasets/NAME.
   std::filesystem::path data_dir;
   IdxPaths idx;
