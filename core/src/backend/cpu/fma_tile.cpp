@@ -130,7 +130,7 @@ void tile_of_rows(const FmaArgs& t, int rows) {
 }
 
 /// The next of the fewest nearly equal parts of `rest` that are at most `limit`.
-int part(int rest, int limit) {
+static int part(int rest, int limit) {
   const int parts = (rest + limit - 1) / limit;
   return (rest + parts - 1) / parts;
 }
