@@ -7,10 +7,9 @@
 #include <utility>
 
 #include "bnas/core/error.hpp"
+#include "bnas/core/stream.hpp"
 
 namespace bnas {
-
-class Stream;
 
 /// Typed functions by operation tag. A tag is a struct with `static constexpr const char* name` and
 /// `using Signature = void(Stream&, ...)`; the signature is checked when a kernel is added and when it is called.
@@ -47,7 +46,13 @@ void dispatch(Stream& stream, Args&&... args) {
   if (kernel == nullptr) {
     throw_missing_kernel(Op::name, stream);
   }
-  kernel(stream, std::forward<Args>(args)...);
+  if (KernelObserver* observer = stream.observer(); observer != nullptr) {
+    observer->begin(Op::name);
+    kernel(stream, std::forward<Args>(args)...);
+    observer->end(Op::name);
+  } else {
+    kernel(stream, std::forward<Args>(args)...);
+  }
 }
 
 }  // namespace bnas

@@ -31,6 +31,14 @@ struct MemoryStats {
   std::size_t cached = 0;  ///< free blocks kept for reuse
 };
 
+/// Told of every kernel of a stream, in order; for profiles. Both calls come from the stream's thread.
+class KernelObserver {
+ public:
+  virtual ~KernelObserver() = default;
+  virtual void begin(const char* op) = 0;
+  virtual void end(const char* op) = 0;
+};
+
 /// An ordered queue of work on one device with a caching allocator of its own. One thread at a time uses a stream;
 /// storage may be released from any thread. A child network owns exactly one stream.
 class Stream {
@@ -45,6 +53,13 @@ class Stream {
   virtual MemoryStats memory() const = 0;
   /// Refuses allocations beyond `bytes` in use; 0 means no limit.
   virtual void set_memory_limit(std::size_t bytes) = 0;
+
+  /// Null: nobody watches. The observer must outlive its time here.
+  void set_observer(KernelObserver* observer) { observer_ = observer; }
+  KernelObserver* observer() const { return observer_; }
+
+ private:
+  KernelObserver* observer_ = nullptr;
 };
 
 }  // namespace bnas
