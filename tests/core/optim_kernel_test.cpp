@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bnas/core/kernels/optim.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernel_support.hpp"
+
+namespace bnas::test {
+namespace {
+
+class OptimKernel : public CpuKernelTest {};
+
+double clamp(double w, double limit) { return limit > 0 ? std::clamp(w, -limit, limit) : w; }
+
+TEST_F(OptimKernel, AdamAndAmsgradInDouble) {
+  for (const bool amsgrad : {false, true}) {
+    for (const double clip : {0.0, 1.0}) {
+      for (const std::int64_t n : {1, 16, 35}) {
+        Values first;
+        for_each_target([&] {
+          AdamRule rule{.lr = 0.05F, .weight_decay = 0.01F};
+          const double b1 = static_cast<double>(rule.beta1), b2 = static_cast<double>(rule.beta2);
+          Values w = random(n, 1, 1.2), m(w.size()), v(w.size()), largest(w.size());
+          Tensor weight = tensor(Shape{n}, DType::f32, w);
+          Tensor tm = tensor(Shape{n}, DType::f32, m);
+          Tensor tv = tensor(Shape{n}, DType::f32, v);
+          Tensor tmax = amsgrad ? tensor(Shape{n}, DType::f32, largest) : Tensor{};
+          for (int step = 1; step <= 5; ++step) {
+            const Values grad = random(n, static_cast<std::uint64_t>(10 + step), step == 1 ? 3.0 : 0.5);
+            rule.step = step;
+            const Tensor g = tensor(Shape{n}, DType::f32, grad);
+            run<kernels::AdamStep>(g, rule, static_cast<float>(clip), weight, tm, tv, tmax);
+            for (std::size_t i = 0; i < w.size(); ++i) {
+              const double gi = grad[i] + static_cast<double>(rule.weight_decay) * w[i];
+              m[i] = b1 * m[i] + (1 - b1) * gi;
+              v[i] = b2 * v[i] + (1 - b2) * gi * gi;
+              largest[i] = std::max(largest[i], v[i]);
+              const double size =
+                  static_cast<double>(rule.lr) * std::sqrt(1 - std::pow(b2, step)) / (1 - std::pow(b1, step));
+              w[i] -= size * m[i] / (std::sqrt(amsgrad ? largest[i] : v[i]) + static_cast<double>(rule.eps));
+              w[i] = clamp(w[i], clip);
+            }
+            expect_equal(values(g), grad);
+          }
+          expect_near(values(weight), w, 5e-6);
+          expect_near(values(tm), m, 1e-6);
+          expect_near(values(tv), v, 1e-6);
+          if (first.empty()) {
+            first = values(weight);
+          }
+          expect_equal(values(weight), first);  // every target gives the same bits
+        });
+      }
+    }
+  }
+}
+
+TEST_F(OptimKernel, StepsGiveTheBitsOfTheScalarRules) {
+  const std::int64_t n = 70;
+  const Values grad = random(n, 2), w = random(n, 3), state = random(n, 4);
+  for_each_target([&] {
+    const AdamRule adam{.weight_decay = 0.1F, .step = 7};
+    Values want_w(w.size()), want_m(w.size()), want_v(w.size());
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      float m = static_cast<float>(state[i]);
+      float v = static_cast<float>(state[i] * state[i]);
+      want_w[i] = clip_to(
+          adam_update(adam, adam.step_size(), static_cast<float>(grad[i]), static_cast<float>(w[i]), m, v, nullptr),
+          0.5F);
+      want_m[i] = m;
+      want_v[i] = v;
+    }
+    Values squares = state;
+    for (double& s : squares) {
+      s *= s;
+    }
+    Tensor weight = tensor(Shape{n}, DType::f32, w);
+    Tensor m = tensor(Shape{n}, DType::f32, state);
+    Tensor v = tensor(Shape{n}, DType::f32, squares);
+    Tensor none;
+    run<kernels::AdamStep>(tensor(Shape{n}, DType::f32, grad), adam, 0.5F, weight, m, v, none);
+    expect_equal(values(weight), want_w);
+    expect_equal(values(m), want_m);
+    expect_equal(values(v), want_v);
+
+    for (const bool nesterov : {false, true}) {
+      const SgdRule sgd{.lr = 0.3F, .momentum = 0.9F, .weight_decay = 0.1F, .nesterov = nesterov};
+      for (std::size_t i = 0; i < w.size(); ++i) {
+        float velocity = static_cast<float>(state[i]);
+        want_w[i] = sgd_update(sgd, static_cast<float>(grad[i]), static_cast<float>(w[i]), &velocity);
+        want_m[i] = velocity;
+      }
+      weight = tensor(Shape{n}, DType::f32, w);
+      Tensor velocity = tensor(Shape{n}, DType::f32, state);
+      run<kernels::SgdStep>(tensor(Shape{n}, DType::f32, grad), sgd, 0.0F, weight, velocity);
+      expect_equal(values(weight), want_w);
+      expect_equal(values(velocity), want_m);
+    }
+  });
+}
+
+TEST_F(OptimKernel, SgdInDouble) {
+  const std::int64_t n = 19;
+  const Values grad = random(n, 5), w = random(n, 6), velocity = random(n, 7);
+  for_each_target([&] {
+    for (const bool nesterov : {false, true}) {
+      Values want(w.size());
+      for (std::size_t i = 0; i < w.size(); ++i) {
+        const double g = grad[i] + 0.125 * w[i];
+        const double moved = 0.5 * velocity[i] + g;
+        want[i] = std::clamp(w[i] - 0.25 * (nesterov ? g + 0.5 * moved : moved), -1.0, 1.0);
+      }
+      Tensor weight = tensor(Shape{n}, DType::f32, w);
+      Tensor tv = tensor(Shape{n}, DType::f32, velocity);
+      run<kernels::SgdStep>(tensor(Shape{n}, DType::f32, grad), SgdRule{0.25F, 0.5F, 0.125F, nesterov}, 1.0F, weight,
+                            tv);
+      expect_near(values(weight), want, 5e-7);
+    }
+    Values want(w.size());
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      want[i] = w[i] - 0.25 * grad[i];
+    }
+    Tensor weight = tensor(Shape{n}, DType::f32, w);
+    Tensor none;
+    run<kernels::SgdStep>(tensor(Shape{n}, DType::f32, grad), SgdRule{.lr = 0.25F}, 0.0F, weight, none);
+    expect_near(values(weight), want, 5e-7);
+  });
+}
+
+TEST_F(OptimKernel, BopFlipsWhereTheAverageAgreesInSignBeyondTheThreshold) {
+  for_each_target([&] {
+    Tensor weight = tensor(Shape{5}, DType::f32, {1, 1, -1, -1, 1});
+    Tensor average = tensor(Shape{5}, DType::f32, {0.5, -0.5, -0.5, 0.5, 0.0});
+    const Tensor grad = tensor(Shape{5}, DType::f32, {0.5, -0.5, -0.5, 0.5, 0.5});
+    run<kernels::BopStep>(grad, BopRule{0.5F, 0.25F}, weight, average);
+    expect_equal(values(average), {0.5, -0.5, -0.5, 0.5, 0.25});
+    expect_equal(values(weight), {-1, 1, 1, -1, 1});  // the last average equals the threshold: no flip
+  });
+}
+
+TEST_F(OptimKernel, SumSquaresRoundsOnce) {
+  const Values x = random(1000, 8);
+  double want = 0;
+  for (const double v : x) {
+    want += v * v;
+  }
+  Tensor sum = garbage(Shape{}, DType::f32);
+  run<kernels::SumSquares>(tensor(Shape{1000}, DType::f32, x), sum, GradMode::overwrite);
+  EXPECT_EQ(values(sum)[0], static_cast<double>(static_cast<float>(want)));
+  run<kernels::SumSquares>(tensor(Shape{2}, DType::f32, {3.0, 4.0}), sum, GradMode::overwrite);
+  run<kernels::SumSquares>(tensor(Shape{1}, DType::f32, {2.0}), sum, GradMode::accumulate);
+  EXPECT_EQ(values(sum)[0], 29.0);
+}
+
+TEST_F(OptimKernel, GatherBatchNormalizesBytesToPlusMinusOne) {
+  for_each_target([&] {
+    for (const std::int64_t width : {1, 16, 17, 29}) {  // 3 * width bytes an image: whole vectors and tails
+      Values images(static_cast<std::size_t>(5 * 3 * width));
+      for (std::size_t i = 0; i < images.size(); ++i) {
+        images[i] = static_cast<double>(i * 37 % 256);
+      }
+      images[0] = 0;
+      images.back() = 255;
+      const Values indices = {4, 0, 4, 2};
+      Values want;
+      for (const double index : indices) {
+        for (std::int64_t p = 0; p < 3 * width; ++p) {
+          const double byte = images[static_cast<std::size_t>(index) * static_cast<std::size_t>(3 * width) +
+                                     static_cast<std::size_t>(p)];
+          want.push_back(static_cast<float>(byte) / 127.5F - 1.0F);
+        }
+      }
+      Tensor batch = garbage(Shape{4, 3, width, 1}, DType::f32);
+      Tensor labels = garbage(Shape{4}, DType::i32);
+      run<kernels::GatherBatch>(tensor(Shape{5, 3, width, 1}, DType::u8, images),
+                                tensor(Shape{5}, DType::i32, {9, 8, 7, 6, 5}), tensor(Shape{4}, DType::i32, indices),
+                                batch, labels);
+      expect_equal(values(batch), want);
+      expect_equal(values(labels), {5, 9, 5, 7});
+      EXPECT_EQ(*std::min_element(want.begin(), want.end()), -1.0);
+      EXPECT_EQ(*std::max_element(want.begin(), want.end()), 1.0);
+    }
+  });
+}
+
+TEST_F(OptimKernel, GatherBatchNamesABadIndex) {
+  Tensor batch = garbage(Shape{1, 1, 1, 1}, DType::f32);
+  Tensor labels = garbage(Shape{1}, DType::i32);
+  try {
+    run<kernels::GatherBatch>(tensor(Shape{2, 1, 1, 1}, DType::u8, {1, 2}), tensor(Shape{2}, DType::i32, {0, 1}),
+                              tensor(Shape{1}, DType::i32, {2}), batch, labels);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "[gather_batch] cpu: indices[0] is 2, expected 0 <= value < 2");
+  }
+}
+
+}  // namespace
+}  // namespace bnas::test
