@@ -65,8 +65,6 @@ class OpCaseTest : public testing::TestWithParam<Run> {
  protected:
   /// Gradients in f32 of sums over a whole image against float64.
   static constexpr double kGradientTolerance = 2e-5;
-  /// Gradients smaller than this are compared absolutely.
-  static constexpr double kGradientFloor = 1e-3;
   static constexpr double kDifferenceStep = 0x1.0p-16;  // error h^2 and eps/h are both far below the tolerance
 
   void SetUp() override {
@@ -121,7 +119,7 @@ class OpCaseTest : public testing::TestWithParam<Run> {
   void expect_jacobian(std::size_t input, const Array& gradient) {
     constexpr std::int64_t kDense = 2, kSingle = 12;
     ASSERT_EQ(gradient.shape, values_[input].shape);
-    const double scale = std::max(largest(gradient), kGradientFloor);
+    const double scale = std::max(largest(gradient), case_.gradient_floor);
     const std::int64_t n = gradient.size(), singles = std::min(n, kSingle);
     for (std::int64_t d = 0; d < kDense + singles; ++d) {
       Array v(gradient.shape);
@@ -185,7 +183,7 @@ TEST_P(OpCaseTest, GradientFollowsItsRule) {
     const Arrays rule = case_.closed_form(values_, dy_);
     ASSERT_EQ(once.size(), rule.size());
     for (std::size_t i = 0; i < once.size(); ++i) {
-      expect_close(once[i], rule[i], kGradientTolerance, kGradientFloor, "gradient");
+      expect_close(once[i], rule[i], kGradientTolerance, case_.gradient_floor, "gradient");
     }
   } else {
     std::size_t next = 0;
@@ -203,7 +201,7 @@ TEST_P(OpCaseTest, GradientFollowsItsRule) {
   }
   const Arrays twice = gradients(2);
   for (std::size_t i = 0; i < once.size(); ++i) {
-    expect_close(twice[i], doubled[i], kGradientTolerance, kGradientFloor, "an input used twice");
+    expect_close(twice[i], doubled[i], kGradientTolerance, case_.gradient_floor, "an input used twice");
   }
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     EXPECT_EQ(raw_bytes(*stream_, tensors_[i]), encode(values_[i], case_.inputs[i].dtype)) << "input " << i;
@@ -211,7 +209,8 @@ TEST_P(OpCaseTest, GradientFollowsItsRule) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, OpCaseTest, testing::ValuesIn(all_runs()), [](const auto& parameter) {
-  std::string name = parameter.param.op_case.op + "_" + parameter.param.op_case.name + "_" + parameter.param.device.text();
+  std::string name =
+      parameter.param.op_case.op + "_" + parameter.param.op_case.name + "_" + parameter.param.device.text();
   for (char& c : name) {
     c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   }

@@ -81,6 +81,8 @@ struct OpCase {
   /// Gradients of the differentiable inputs, in their order, from all inputs and the upstream gradient.
   std::function<Arrays(const Arrays& inputs, const Array& dy)> closed_form = {};
   Mode mode = Mode::train;
+  /// Gradients are compared relative to the largest one, or to this where all are smaller.
+  double gradient_floor = 1e-3;
 };
 
 /// Rounding of a few hundred f32 additions relative to their largest partial sum.

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each operation keeps for backward, in bytes: the promise of the op headers.
+#include <gtest/gtest.h>
+
+#include "bnas/core/ops/binary.hpp"
+#include "bnas/core/ops/linear.hpp"
+#include "bnas/core/ops/loss.hpp"
+#include "bnas/core/ops/norm.hpp"
+#include "bnas/core/ops/structure.hpp"
+#include "support/device_data.hpp"
+
+namespace bnas::test {
+namespace {
+
+class TapeMemoryTest : public testing::Test {
+ protected:
+  Var leaf(const Input& input, std::uint64_t seed = 1) {
+    const Tensor value = upload(*stream_, generate(input, seed), input.dtype);
+    return tape_.leaf(value, Tensor(*stream_, input.shape, DType::f32));
+  }
+
+  std::unique_ptr<Stream> stream_ = test_stream({});
+  Tape tape_{*stream_};
+  Context ctx_{*stream_, &tape_, Mode::train};
+};
+
+constexpr std::int64_t kPixels = 2 * 4 * 4, kChannels = 64;
+const Shape kImage{2, 4, 4, kChannels};
+constexpr std::size_t kNumel = kPixels * kChannels;
+
+TEST_F(TapeMemoryTest, StraightThroughSignKeepsOneBitPerElement) {
+  ops::sign(ctx_, leaf(Input::real(kImage)));
+  EXPECT_EQ(tape_.saved_bytes(), kNumel / 8);
+}
+
+TEST_F(TapeMemoryTest, OtherSignsKeepTheirInput) {
+  ops::sign(ctx_, leaf(Input::real(kImage)), PseudoGradient::approx_sign);
+  EXPECT_EQ(tape_.saved_bytes(), kNumel * 4);
+}
+
+TEST_F(TapeMemoryTest, SignOfAConstantKeepsNothing) {
+  const Tensor x = upload(*stream_, generate(Input::real(kImage), 1), DType::f32);
+  EXPECT_FALSE(ops::sign(ctx_, Var{x}).needs_grad());
+  EXPECT_EQ(tape_.saved_bytes(), 0U);
+}
+
+TEST_F(TapeMemoryTest, BinaryConvolutionKeepsBothOperandsAsBits) {
+  const Shape w{8, 3, 3, kChannels};
+  ops::binary_conv2d(ctx_, leaf(Input::bits(kImage)), leaf(Input::bits(w)), {});
+  EXPECT_EQ(tape_.saved_bytes(), kNumel / 8 + 8 * 9 * kChannels / 8);
+}
+
+TEST_F(TapeMemoryTest, RealConvolutionKeepsBinaryWeightsAsBits) {
+  const Shape w{8, 3, 3, kChannels};
+  ops::conv2d(ctx_, leaf(Input::real(kImage)), leaf(Input::bits(w)), {});
+  EXPECT_EQ(tape_.saved_bytes(), kNumel * 4 + 8 * 9 * kChannels / 8);
+}
+
+TEST_F(TapeMemoryTest, BatchNormKeepsIntegersAsTheyCame) {
+  ops::RunningStats stats{Tensor::full(*stream_, {kChannels}, 0.0F), Tensor::full(*stream_, {kChannels}, 1.0F)};
+  ops::batch_norm(ctx_, leaf(Input::integers(kImage, DType::i8, -9, 9)), leaf(Input::real({kChannels})),
+                  leaf(Input::real({kChannels})), stats);
+  EXPECT_EQ(tape_.saved_bytes(), kNumel + 3 * kChannels * 4);  // x; mean, variance and gamma
+}
+
+TEST_F(TapeMemoryTest, BatchNormSignAddsOneBitPerElement) {
+  ops::RunningStats stats{Tensor::full(*stream_, {kChannels}, 0.0F), Tensor::full(*stream_, {kChannels}, 1.0F)};
+  ops::batch_norm_sign(ctx_, leaf(Input::integers(kImage, DType::i16, -9, 9)), leaf(Input::real({kChannels})),
+                       leaf(Input::real({kChannels})), stats);
+  EXPECT_EQ(tape_.saved_bytes(), kNumel * 2 + kNumel / 8 + 3 * kChannels * 4);
+}
+
+TEST_F(TapeMemoryTest, JoinsPoolsByMeanAndDropoutKeepNothing) {
+  const Var x = leaf(Input::real(kImage)), y = leaf(Input::real(kImage));
+  const Var sum = ops::add(ctx_, x, y);
+  const Var joined = ops::concat_channels(ctx_, {sum, x});
+  ops::global_avg_pool(ctx_, ops::dropout(ctx_, joined, 0.5F, true));
+  ops::flatten(ctx_, ops::avg_pool(ctx_, joined, 3, {}));
+  ops::to_float(ctx_, leaf(Input::bits(kImage)));
+  EXPECT_EQ(tape_.saved_bytes(), 0U);
+}
+
+TEST_F(TapeMemoryTest, MaximumOfBitsKeepsBits) {
+  ops::max_pool(ctx_, leaf(Input::bits(kImage)), 3, ops::Geometry::with_stride(2));
+  EXPECT_EQ(tape_.saved_bytes(), kNumel / 8);
+}
+
+TEST_F(TapeMemoryTest, BackwardReleasesWhatWasKept) {
+  const Var x = leaf(Input::real({3, 5}));
+  const Tensor target = upload(*stream_, generate(Input::real({3, 5}), 2), DType::f32);
+  const Var loss = ops::mse_loss(ctx_, ops::relu(ctx_, x), target);
+  EXPECT_EQ(tape_.saved_bytes(), 2U * 15 * 4);
+  tape_.backward(loss);
+  EXPECT_EQ(tape_.saved_bytes(), 0U);
+}
+
+}  // namespace
+}  // namespace bnas::test
