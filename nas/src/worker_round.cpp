@@ -98,6 +98,7 @@ bool WorkerRound::begin_child(Worker& worker) {
   const std::lock_guard lock(mutex_);
   worker.claim.reset();
   worker.stop = false;
+  halt_ = halt_ || asked_to_halt_();
   if (!halt_) {
     worker.claim = store_.claim(worker.name, options_.lease_seconds);
   }

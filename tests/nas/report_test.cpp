@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bnas/nas/report.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "bnas/core/error.hpp"
+#include "support/toy_search.hpp"
+
+namespace bnas::nas {
+namespace {
+
+using nlohmann::json;
+
+TEST(Report, TellsWhereASearchStands) {
+  const test::Scratch scratch;
+  test::ToySearch search(scratch.path());
+  search.trainer.diverges = [](const Trial& t) { return t.id == 5; };
+  search.trainer.before_epoch = [&](const Trial& t, int) {
+    if (t.id == 2) {
+      throw std::runtime_error("bad \xFF shape");  // messages may hold anything
+    }
+  };
+  search.observer.on_trial = [&](const Trial& t) { search.stop = t.id == 11; };
+  ASSERT_EQ(search.run(), SearchEnd::interrupted);
+  const auto store = open_sqlite_store(search.store_file(), true);
+  const std::vector<Trial> trials = store->trials();
+  const json status = json::parse(status_json(*store));
+  EXPECT_EQ(status["trials"],
+            json({{"planned", 14}, {"queued", 3}, {"running", 0}, {"done", 9}, {"diverged", 1}, {"failed", 1}}));
+  ASSERT_EQ(status["levels"].size(), 2U);
+  EXPECT_EQ(status["levels"][0]["level"], 1);
+  EXPECT_EQ(status["levels"][0]["done"], 8);
+  EXPECT_EQ(status["levels"][1]["queued"], 3);
+  EXPECT_EQ(status["levels"][1]["best_reward"], trials[10].reward);
+  double best = 0.0;
+  for (const Trial& t : trials) {
+    best = std::max(best, t.reward);
+  }
+  EXPECT_EQ(status["best"]["reward"], best);
+  EXPECT_EQ(status["best"]["bytes"], best_trial(trials).cost.bytes());
+  ASSERT_EQ(status["quality"].size(), 1U);
+  EXPECT_TRUE(status["quality"][0]["extrapolation_spearman"].is_null());
+  ASSERT_EQ(status["problems"].size(), 2U);
+  EXPECT_EQ(status["problems"][0]["id"], 2);
+  EXPECT_EQ(status["problems"][0]["attempts"], 3);
+  EXPECT_EQ(status["problems"][1]["status"], "diverged");
+}
+
+TEST(Report, OfAnEmptyStoreAndADamagedState) {
+  const test::Scratch scratch;
+  const auto store = open_sqlite_store(scratch.path() / "run.sqlite");
+  const json status = json::parse(status_json(*store));
+  EXPECT_TRUE(status["best"].is_null());
+  EXPECT_EQ(status["trials"]["planned"], 0);
+  store->save_strategy("{", 0);
+  EXPECT_THROW(status_json(*store), Error);
+}
+
+}  // namespace
+}  // namespace bnas::nas
