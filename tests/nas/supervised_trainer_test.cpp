@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bnas/nas/supervised_trainer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <thread>
+
+#include "bnas/core/data/catalog.hpp"
+#include "bnas/core/error.hpp"
+#include "bnas/core/io/safetensors.hpp"
+
+namespace bnas::nas {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A small but complete trainer: 10x10 images of 3 classes, two cells.
+class SupervisedTrainerTest : public testing::Test {
+ protected:
+  SupervisedTrainerTest() {
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+    data_.name = "synthetic";
+    data_.synthetic = {.train_count = 1050, .test_count = 60, .height = 10, .width = 10, .classes = 3, .noise = 90};
+    data_.split.valid_count = 90;
+    config_.network.cells = 2;
+    config_.network.filters = {6, 8};
+    config_.network.dense = {3};
+    config_.recipe.batch_size = 32;
+    config_.recipe.schedule.lr_start = 1e-2F;  // few steps
+    config_.seed = 5;
+    trial_.id = 3;
+    trial_.genotype = Genotype{{{-1, 0, -1, 1}}};
+    trial_.text = space_.text(trial_.genotype);
+    trial_.budget.epochs = 3;
+  }
+  ~SupervisedTrainerTest() override { fs::remove_all(root_); }
+
+  SupervisedTrainer make_trainer() const {
+    const TrainValid parts = load_train_valid(data_);
+    return {space_, registry_, config_, parts.train, parts.valid, Device{}};
+  }
+  ChildContext child(const std::string& name) const { return {root_ / name, nullptr, {}}; }
+
+  const fs::path root_ = fs::path(testing::TempDir()) /
+                         (std::string("bnas_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+  const OperationRegistry registry_ = OperationRegistry::builtin();
+  const SearchSpace space_{SpaceConfig::pnas({"3x3 bconv", "3x3 sep-bconv", "3x3 maxpool"}, 1)};
+  DataConfig data_;
+  TrainerConfig config_;
+  Trial trial_;
+};
+
+Bytes best_of(const fs::path& directory) { return read_file(directory / "best.safetensors", 1 << 24); }
+
+void expect_same_result(const Trial& a, const Trial& b) {
+  EXPECT_EQ(a.status, b.status);
+  EXPECT_EQ(a.reward, b.reward);
+  EXPECT_EQ(a.best_epoch, b.best_epoch);
+  ASSERT_EQ(a.curve.size(), b.curve.size());
+  for (std::size_t e = 0; e < a.curve.size(); ++e) {
+    EXPECT_EQ(a.curve[e].train_loss, b.curve[e].train_loss) << "epoch " << e + 1;
+    EXPECT_EQ(a.curve[e].train_accuracy, b.curve[e].train_accuracy) << "epoch " << e + 1;
+    EXPECT_EQ(a.curve[e].valid_accuracy, b.curve[e].valid_accuracy) << "epoch " << e + 1;
+    EXPECT_EQ(a.curve[e].learning_rate, b.curve[e].learning_rate) << "epoch " << e + 1;
+  }
+}
+
+TEST_F(SupervisedTrainerTest, RewardIsTheBestEpochsValidationAccuracy) {
+  auto trainer = make_trainer();
+  std::vector<int> epochs;
+  ChildContext context = child("a");
+  context.on_epoch = [&](const EpochMetrics& m) { epochs.push_back(m.epoch); };
+  const Trial result = trainer.train(trial_, context);
+  EXPECT_EQ(result.status, TrialStatus::done);
+  EXPECT_THAT(epochs, testing::ElementsAre(1, 2, 3));
+  double best = 0.0;
+  for (const EpochMetrics& m : result.curve) {
+    best = std::max(best, m.valid_accuracy);
+  }
+  EXPECT_EQ(result.reward, best);
+  EXPECT_EQ(result.curve[static_cast<std::size_t>(result.best_epoch - 1)].valid_accuracy, best);
+  EXPECT_GT(result.reward, 0.6) << "three classes of prototypes with noise are easily learned";
+  EXPECT_FLOAT_EQ(static_cast<float>(result.curve[0].learning_rate), 1e-2F);
+  EXPECT_EQ(result.cost.binary_weights, trainer.cost(trial_.genotype).binary_weights);
+}
+
+TEST_F(SupervisedTrainerTest, InterruptedAnywhereItContinuesBitForBit) {
+  auto trainer = make_trainer();
+  const Trial whole = trainer.train(trial_, child("whole"));
+  // Stops at every batch: each attempt adds a single batch, then checkpoints and leaves.
+  config_.checkpoint_seconds = 0.0;
+  auto stopping = make_trainer();
+  std::atomic<bool> stop{false};
+  ChildContext context = child("parts");
+  context.stop = &stop;
+  Trial result;
+  int attempts = 0;
+  for (bool done = false; !done; ++attempts) {
+    ASSERT_LT(attempts, 100);
+    stop = false;
+    // The stop flag rises while the child runs; wherever it is seen, the state on disk must continue exactly.
+    std::thread timer([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(attempts));
+      stop = true;
+    });
+    try {
+      result = stopping.train(trial_, context);
+      done = true;
+    } catch (const Interrupted&) {
+    }
+    timer.join();
+  }
+  EXPECT_GT(attempts, 1);
+  expect_same_result(whole, result);
+  EXPECT_EQ(best_of(root_ / "whole"), best_of(root_ / "parts"));
+}
+
+TEST_F(SupervisedTrainerTest, AFinishedChildIsNotTrainedAgain) {
+  auto trainer = make_trainer();
+  const Trial first = trainer.train(trial_, child("a"));
+  std::atomic<bool> stop{true};  // a single batch more would be refused
+  ChildContext context = child("a");
+  context.stop = &stop;
+  expect_same_result(first, trainer.train(trial_, context));
+}
+
+TEST_F(SupervisedTrainerTest, ConcurrentChildrenDoNotInfluenceEachOther) {
+  auto trainer = make_trainer();
+  const Trial alone = trainer.train(trial_, child("alone"));
+  std::vector<Trial> results(3);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < results.size(); ++t) {
+    threads.emplace_back([&, t] {
+      Trial other = trial_;
+      other.id = t == 1 ? trial_.id : 100 + static_cast<std::int64_t>(t);
+      results[t] = trainer.train(other, child("concurrent" + std::to_string(t)));
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  expect_same_result(alone, results[1]);
+  EXPECT_NE(alone.curve[0].train_loss, results[0].curve[0].train_loss) << "another trial has other random numbers";
+}
+
+TEST_F(SupervisedTrainerTest, AnotherSeedIsAnotherResult) {
+  auto trainer = make_trainer();
+  const Trial first = trainer.train(trial_, child("a"));
+  config_.seed = 6;
+  auto other = make_trainer();
+  EXPECT_NE(first.curve[0].train_loss, other.train(trial_, child("b")).curve[0].train_loss);
+  EXPECT_NE(trainer.fingerprint(), other.fingerprint());
+}
+
+TEST_F(SupervisedTrainerTest, ABudgetOfImagesShortensEpochs) {
+  auto trainer = make_trainer();
+  const Trial full = trainer.train(trial_, child("full"));
+  trial_.budget.max_images = 40;
+  const Trial part = trainer.train(trial_, child("part"));
+  EXPECT_NE(full.curve[0].train_loss, part.curve[0].train_loss);
+  // 40 images: training accuracy comes in fortieths
+  const double fortieths = part.curve[0].train_accuracy * 40;
+  EXPECT_NEAR(fortieths, std::round(fortieths), 1e-9);
+}
+
+TEST_F(SupervisedTrainerTest, ExplodingWeightsMarkTheChildDiverged) {
+  config_.recipe.schedule = {optim::ScheduleKind::constant, 1e6F, 1e6F};
+  config_.recipe.optimizer = "sgd";
+  config_.recipe.step.latent_clip = 0.0F;
+  config_.recipe.momentum = 1.0F;
+  config_.recipe.weight_decay = 1.0F;
+  trial_.budget.epochs = 40;
+  auto trainer = make_trainer();
+  const Trial result = trainer.train(trial_, child("a"));
+  EXPECT_EQ(result.status, TrialStatus::diverged);
+  EXPECT_EQ(result.reward, 0.0);
+  EXPECT_THAT(result.message, testing::HasSubstr("not finite in epoch"));
+  expect_same_result(result, trainer.train(trial_, child("a")));
+}
+
+TEST_F(SupervisedTrainerTest, MeasureAndExportUseTheBestEpochsWeights) {
+  auto trainer = make_trainer();
+  const Trial result = trainer.train(trial_, child("a"));
+  const double accuracy = trainer.measure(result, root_ / "a", load_test(data_));
+  EXPECT_GT(accuracy, 0.6);
+  trainer.export_best(result, root_ / "a", root_ / "best");
+  const TensorFile packed = read_tensors(root_ / "best" / "weights.safetensors");
+  std::int64_t bits = 0;
+  for (const auto& [name, tensor] : packed.tensors) {
+    if (name.ends_with("_bits")) {
+      EXPECT_EQ(tensor.type, StoredType::u8);
+      bits += static_cast<std::int64_t>(tensor.bytes.size()) * 8;
+    }
+  }
+  EXPECT_GE(bits, result.cost.binary_weights);
+  EXPECT_EQ(read_tensors(root_ / "best" / "latent.safetensors").tensors.size(), packed.tensors.size());
+}
+
+TEST_F(SupervisedTrainerTest, ADamagedCheckpointIsAnErrorNotAResult) {
+  auto trainer = make_trainer();
+  trainer.train(trial_, child("a"));
+  int damaged = 0;
+  for (const auto& entry : fs::directory_iterator(root_ / "a")) {
+    if (entry.path().filename().string().starts_with("checkpoint")) {
+      std::ofstream(entry.path(), std::ios::trunc) << "not a checkpoint";
+      ++damaged;
+    }
+  }
+  ASSERT_EQ(damaged, 2);
+  try {
+    trainer.train(trial_, child("a"));
+    FAIL() << "a damaged checkpoint was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::bad_data);
+  }
+}
+
+TEST_F(SupervisedTrainerTest, RefusesWhatCannotWork) {
+  config_.network.dense = {4};  // three classes
+  EXPECT_THROW(make_trainer(), Error);
+  config_.network.dense = {3};
+  config_.recipe.loss = "squared_hinges";
+  EXPECT_THROW(make_trainer(), Error);
+}
+
+}  // namespace
+}  // namespace bnas::nas
