@@ -11,6 +11,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace bnas::cpu::HWY_NAMESPACE {
+namespace {  // the namespaces of the targets are shared by all kernel files
 namespace hn = hwy::HWY_NAMESPACE;
 
 void expand(const Word* bits, std::int64_t rows, int channels, float* out) {
@@ -37,6 +38,7 @@ void expand(const Word* bits, std::int64_t rows, int channels, float* out) {
   }
 }
 
+}  // namespace
 }  // namespace bnas::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

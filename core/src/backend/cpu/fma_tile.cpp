@@ -14,6 +14,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace bnas::cpu::HWY_NAMESPACE {
+namespace {  // the namespaces of the targets are shared by all kernel files
 namespace hn = hwy::HWY_NAMESPACE;
 
 using D = hn::ScalableTag<float>;
@@ -214,6 +215,7 @@ void channels(const FmaArgs& args) {
   }
 }
 
+}  // namespace
 }  // namespace bnas::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -2,7 +2,6 @@
 #include "backend/cpu/popcount_tile.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "backend/cpu/simd_targets.hpp"
 
@@ -14,6 +13,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace bnas::cpu::HWY_NAMESPACE {
+namespace {  // the namespaces of the targets are shared by all kernel files
 namespace hn = hwy::HWY_NAMESPACE;
 
 using D = hn::ScalableTag<Word>;
@@ -70,24 +70,22 @@ HWY_INLINE V count_table() { return hn::Zero(D()); }
 template <class T>
 HWY_INLINE void store_dots(hn::Vec<DI> dots, int count, void* y, std::ptrdiff_t at) {
   T* out = static_cast<T*>(y) + at;
-  if constexpr (sizeof(T) == sizeof(std::int32_t)) {
-    if (count >= kLanes) {
-      hn::StoreU(dots, DI(), out);
-      return;
+  const hn::Rebind<T, DI> d;
+  const auto values = [&] {
+    if constexpr (sizeof(T) == sizeof(std::int32_t)) {
+      return dots;
+    } else {
+      return hn::DemoteTo(d, dots);
     }
-    HWY_ALIGN T some[kLanes];
-    hn::Store(dots, DI(), some);
-    std::memcpy(out, some, static_cast<std::size_t>(count) * sizeof(T));
-  } else {
-    const hn::Rebind<T, DI> narrow;
-    const auto values = hn::DemoteTo(narrow, dots);
-    if (count >= kLanes) {
-      hn::StoreU(values, narrow, out);
-      return;
-    }
-    HWY_ALIGN T some[kLanes];
-    hn::StoreU(values, narrow, some);
-    std::memcpy(out, some, static_cast<std::size_t>(count) * sizeof(T));
+  }();
+  if (count >= kLanes) {
+    hn::StoreU(values, d, out);
+    return;
+  }
+  HWY_ALIGN T some[kLanes];
+  hn::StoreU(values, d, some);
+  for (int i = 0; i < count; ++i) {
+    out[i] = some[i];
   }
 }
 
@@ -226,6 +224,7 @@ void block(const PopcountArgs& args, int rows) {
   }
 }
 
+}  // namespace
 }  // namespace bnas::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

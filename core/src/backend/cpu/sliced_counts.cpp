@@ -15,6 +15,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace bnas::cpu::HWY_NAMESPACE {
+namespace {  // the namespaces of the targets are shared by all kernel files
 namespace hn = hwy::HWY_NAMESPACE;
 
 using D = hn::ScalableTag<Word>;
@@ -117,6 +118,7 @@ void dots_i16(const SlicedTap* taps, int tap_count, int images, int channels, st
   }
 }
 
+}  // namespace
 }  // namespace bnas::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
