@@ -26,8 +26,7 @@ class LstmModel final : public CellModel {
     const Var bias = use(ctx, bias_);
     ops::LstmState state;
     for (int t = 0; t < length; ++t) {
-      const Tensor ids =
-          pick_tokens(ctx.stream, tokens, static_cast<std::size_t>(t), static_cast<std::size_t>(length));
+      const Tensor ids = pick_tokens(ctx.stream, tokens, static_cast<std::size_t>(t), static_cast<std::size_t>(length));
       const Var x = ops::embedding(ctx, is_input_position(t) ? inputs : operations, ids);
       state = ops::lstm_step(ctx, x, state, weight, bias);
     }

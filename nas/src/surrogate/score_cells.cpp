@@ -42,7 +42,7 @@ void score_sorted(Stream& stream, const CellModel& model, std::span<const Tokens
       if (cell.size() <= depth) {
         continue;
       }
-      if (tokens.empty() || shared[i] <= depth) {
+      if (shared[i] <= depth) {
         parents.push_back(prefix[i]);
         tokens.push_back(cell[depth]);
       }

@@ -19,34 +19,40 @@ struct Prediction {
 };
 
 /// Learns rewards of cells from their tokens (SearchSpace::tokens). Deterministic in its seed.
+/// Not thread-safe.
 class Surrogate {
  public:
   virtual ~Surrogate() = default;
   /// "lstm", "mlp-ensemble", ...
   virtual std::string name() const = 0;
-  /// Forgets and fits all `tokens` (of any lengths, 4 per block) to `rewards` from scratch.
+  /// Forgets and fits all `tokens` (of any lengths, 4 per block) to `rewards` in [0, 1], from scratch. internal Error
+  /// for tokens outside the space and for other rewards, NaN among them: leave diverged trials out.
   virtual void fit(std::span<const std::vector<std::int32_t>> tokens, std::span<const double> rewards) = 0;
-  /// Batched; the order of results is the order of `tokens`.
+  /// Batched; the order of results is the order of `tokens`. A cell's prediction does not depend on the others.
   virtual std::vector<Prediction> predict(std::span<const std::vector<std::int32_t>> tokens) const = 0;
 };
 
-enum class SurrogateLoss : std::uint8_t { l1, mse, pairwise };
+enum class SurrogateLoss : std::uint8_t {
+  l1,
+  mse,
+  pairwise,  ///< of pairs of cells with equally many blocks; predictions then rank, but are not calibrated
+};
 
-/// Progressive NAS (Liu et al. 2018), section 4, and its settings as far as known.
+/// Progressive NAS (Liu et al. 2018), section 4, and its settings as far as known: `epochs` is ours.
 struct SurrogateConfig {
   std::string kind = "mlp-ensemble";  ///< lstm, mlp, lstm-ensemble, mlp-ensemble, ridge
   SurrogateLoss loss = SurrogateLoss::l1;
   int embedding = 100;
   int hidden = 100;
-  int epochs = 100;
+  int epochs = 50;
   double lr_first = 0.01;       ///< when all cells have one block
   double lr = 0.002;            ///< afterwards
-  double regularization = 0.0;  ///< L2 on all weights; ridge: its lambda
+  double regularization = 0.0;  ///< L2: adds this times each weight to its gradient; ridge: its lambda
   int members = 5;              ///< of an ensemble, each fitted to another (members-1)/members of the data
   std::uint64_t seed = 0;
 };
 
-/// usage Error for an unknown kind, with the nearest name.
+/// usage Error for an unknown kind, with the nearest name, and for settings out of range.
 std::unique_ptr<Surrogate> make_surrogate(const SurrogateConfig& config, const SearchSpace& space, Device device);
 
 }  // namespace bnas::nas
