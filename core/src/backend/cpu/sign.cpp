@@ -8,6 +8,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "backend/cpu/binarize-inl.hpp"
+#include "hwy/contrib/math/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace bnas::cpu::HWY_NAMESPACE {
@@ -63,6 +64,24 @@ void approx_sign_gradient(std::int64_t n, const float* dy, const float* x, float
   });
 }
 
+/// With e = exp(-z): tanh(z / 2) = (1 - e) / (1 + e) and 1 + cosh z = (1 + e)^2 / (2 e), so that one exponential, which
+/// cannot overflow, serves pseudo_gradient's formula.
+void swish_sign_gradient(std::int64_t n, const float* dy, const float* x, float* dx, bool accumulate) {
+  const FloatTag d;
+  const FloatVec one = hn::Set(d, 1.0F);
+  const FloatVec two = hn::Set(d, 2.0F);
+  const FloatVec beta = hn::Set(d, kSwishBeta);
+  const FloatVec farthest = hn::Set(d, 80.0F);
+  map_floats(n, dx, accumulate, [&](std::int64_t i) HWY_ATTR {
+    const FloatVec z = hn::Mul(beta, hn::Abs(load_floats(x + i)));
+    const FloatVec e = hn::Exp(d, hn::Neg(z));
+    const FloatVec sum = hn::Add(one, e);
+    const FloatVec rise = hn::Sub(two, hn::Mul(z, hn::Div(hn::Sub(one, e), sum)));
+    const FloatVec slope = hn::Div(hn::Mul(hn::Mul(beta, rise), hn::Mul(two, e)), hn::Mul(sum, sum));
+    return hn::Mul(load_floats(dy + i), hn::IfThenZeroElse(hn::Gt(z, farthest), slope));
+  });
+}
+
 }  // namespace
 }  // namespace bnas::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -73,6 +92,7 @@ HWY_EXPORT(sign_to_bits);
 HWY_EXPORT(keep_masked);
 HWY_EXPORT(ste_sign_gradient);
 HWY_EXPORT(approx_sign_gradient);
+HWY_EXPORT(swish_sign_gradient);
 
 void sign(Stream& /*stream*/, const Tensor& x, Tensor& bits, Tensor& mask) {
   expect_number("sign", "x", x);
@@ -106,16 +126,9 @@ void sign_backward(Stream& /*stream*/, const Tensor& dy, const Tensor& x, Pseudo
     case PseudoGradient::approx_sign:
       return HWY_DYNAMIC_DISPATCH(approx_sign_gradient)(n, dy.data<float>(), x.data<float>(), dx.data<float>(),
                                                         accumulate);
-    case PseudoGradient::swish_sign: {
-      const float* upstream = dy.data<float>();
-      const float* value = x.data<float>();
-      float* gradient = dx.data<float>();
-      for (std::int64_t i = 0; i < n; ++i) {
-        const float g = upstream[i] * pseudo_gradient(PseudoGradient::swish_sign, value[i]);
-        gradient[i] = accumulate ? gradient[i] + g : g;
-      }
-      return;
-    }
+    case PseudoGradient::swish_sign:
+      return HWY_DYNAMIC_DISPATCH(swish_sign_gradient)(n, dy.data<float>(), x.data<float>(), dx.data<float>(),
+                                                       accumulate);
   }
 }
 
