@@ -40,7 +40,8 @@ struct BatchNormSign {
 
 /// Gradients of training-mode batch norm. Where `mask` is defined, dy counts only where its bit is 1 (the sign behind
 /// the norm). dgamma and dbeta are written as `param_mode` says, dx (undefined: not wanted) as `dx_mode` says.
-/// With `frozen` (eval statistics) dx = dy * gamma * rstd.
+/// With `frozen` (eval statistics) dx = dy * gamma * rstd. dgamma and dbeta may be undefined too. Each channel's sums
+/// run in float over blocks of 16 rows, in row order, and the blocks are added in double, in order.
 struct BatchNormBackward {
   static constexpr const char* name = "batch_norm_backward";
   using Signature = void(Stream&, const Tensor& dy, const Tensor& mask, const Tensor& x, const Tensor& mean,

@@ -37,7 +37,7 @@ struct SumSquares {
 };
 
 /// batch (B,H,W,C) f32 = images[indices] / 127.5 - 1, so that bytes 0..255 become [-1, 1]; labels (B) i32 likewise.
-/// images u8 (N,H,W,C), all_labels i32 (N), indices i32 (B).
+/// images u8 (N,H,W,C), all_labels i32 (N), indices i32 (B) in [0, N): others are an Error naming the index.
 struct GatherBatch {
   static constexpr const char* name = "gather_batch";
   using Signature = void(Stream&, const Tensor& images, const Tensor& all_labels, const Tensor& indices, Tensor& batch,

@@ -27,7 +27,8 @@ struct LstmCell {
   using Signature = void(Stream&, Tensor& gates, const Tensor& c_prev, Tensor& c, Tensor& h);
 };
 
-/// From dh and dc (undefined: zeros) writes dgates (N,4H) before the nonlinearities and dc_prev (overwritten).
+/// From dh and dc (undefined: zeros) writes dgates (N,4H) before the nonlinearities and dc_prev (overwritten;
+/// undefined: not wanted).
 struct LstmCellBackward {
   static constexpr const char* name = "lstm_cell_backward";
   using Signature = void(Stream&, const Tensor& dh, const Tensor& dc, const Tensor& gates, const Tensor& c_prev,
