@@ -99,8 +99,8 @@ double spearman(std::span<const double> a, std::span<const double> b) {
                             : static_cast<double>(ab) / std::sqrt(static_cast<double>(aa) * static_cast<double>(bb));
 }
 
-double kendall(std::span<const double> a, std::span<const double> b) {
-  if (!comparable(a, b, "kendall")) {
+double kendall_tau_b(std::span<const double> a, std::span<const double> b) {
+  if (!comparable(a, b, "kendall_tau_b")) {
     return kUndefined;
   }
   const std::size_t n = a.size();

@@ -11,6 +11,6 @@ double spearman(std::span<const double> a, std::span<const double> b);
 
 /// Kendall's tau-b (Kendall 1945): (concordant - discordant) / sqrt((pairs - ties in a) (pairs - ties in b)), by
 /// counting inversions (Knight 1966). NaN and Error as spearman(). O(n log n).
-double kendall(std::span<const double> a, std::span<const double> b);
+double kendall_tau_b(std::span<const double> a, std::span<const double> b);
 
 }  // namespace bnas::nas
