@@ -147,9 +147,7 @@ class Builder {
       LayerSpec dense = LayerSpec::of(pnas && last ? LayerKind::real_dense : LayerKind::dense);
       dense.out_channels = config_.dense[i];
       value = plan_.append(dense, {value}, name);
-      if (dense.kind == LayerKind::dense) {
-        value = plan_.append(LayerSpec::of(LayerKind::batch_norm), {value}, name + ".batch_norm");
-      }
+      value = plan_.append(LayerSpec::of(LayerKind::batch_norm), {value}, name + ".batch_norm");
       if (!last) {
         value = plan_.append(LayerSpec::of(LayerKind::sign), {value}, name + ".sign");
       }

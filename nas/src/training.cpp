@@ -38,6 +38,7 @@ void require_range(const char* key, double value, double low, double high) {
 std::unique_ptr<optim::Optimizer> make_optimizer(const Recipe& recipe) {
   AdamRule adam;
   adam.weight_decay = recipe.weight_decay;
+  adam.eps = recipe.adam_eps;
   if (recipe.optimizer == "sgd") {
     return optim::make_sgd(
         {.momentum = recipe.momentum, .weight_decay = recipe.weight_decay, .nesterov = recipe.nesterov}, recipe.step);
@@ -59,6 +60,7 @@ void Recipe::validate() const {
   require_range("lr_end", schedule.lr_end, 1e-12, 1e6);
   require_range("warmup_epochs", schedule.warmup_epochs, 0, 1e6);
   require_range("weight_decay", weight_decay, 0, 1);
+  require_range("adam_eps", adam_eps, 1e-12, 1);
   require_range("momentum", momentum, 0, 1);
   require_range("bop_gamma", bop_gamma, 0, 1);
   require_range("bop_threshold", bop_threshold, 0, 1);
@@ -70,10 +72,11 @@ void Recipe::validate() const {
 
 std::string Recipe::text() const {
   return fmt::format(
-      "loss={} optimizer={} schedule={} lr={}..{} warmup={} batch={} decay={} momentum={} nesterov={} bop={},{} "
+      "loss={} optimizer={} schedule={} lr={}..{} warmup={} batch={} decay={} adam_eps={} momentum={} nesterov={} "
+      "bop={},{} "
       "grad_clip={} latent_clip={} glorot_lr={} activation={} weight={} pad={} bn={},{}",
       loss, optimizer, optim::schedule_name(schedule.kind), schedule.lr_start, schedule.lr_end, schedule.warmup_epochs,
-      batch_size, weight_decay, momentum, nesterov, bop_gamma, bop_threshold, grad_clip, step.latent_clip,
+      batch_size, weight_decay, adam_eps, momentum, nesterov, bop_gamma, bop_threshold, grad_clip, step.latent_clip,
       step.glorot_lr, ops::pseudo_gradient_name(layers.activation), ops::pseudo_gradient_name(layers.weight),
       layers.pad_value == PadValue::zero ? "zero" : "one", layers.batch_norm.momentum, layers.batch_norm.eps);
 }

@@ -55,14 +55,16 @@ class Conv:
         left, right, self.ow = same_pad(x.shape[2], k, s)
         self.pad, self.k, self.s, self.latent, self.shape = (top, left), k, s, latent, x.shape
         padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
-        self.columns = np.stack([padded[:, i:i + s * self.oh:s, j:j + s * self.ow:s] for i in range(k) for j in range(k)], 3)
+        columns = np.stack([padded[:, i:i + s * self.oh:s, j:j + s * self.ow:s] for i in range(k) for j in range(k)], 3)
+        self.columns = columns.reshape(len(x) * self.oh * self.ow, -1)
         self.padded_shape = padded.shape
-        return np.einsum("nhwtc,otc->nhwo", self.columns, sign(latent).reshape(latent.shape[0], k * k, -1))
+        return (self.columns @ sign(latent).reshape(len(latent), -1).T).reshape(len(x), self.oh, self.ow, -1)
 
     def backward(self, dy):
-        n_out, k, s = self.latent.shape[0], self.k, self.s
-        dw = np.einsum("nhwtc,nhwo->otc", self.columns, dy).reshape(self.latent.shape) * ste(self.latent)
-        dcolumns = np.einsum("nhwo,otc->nhwtc", dy, sign(self.latent).reshape(n_out, k * k, -1))
+        n_out, k, s = len(self.latent), self.k, self.s
+        rows = dy.reshape(-1, n_out)
+        dw = (rows.T @ self.columns).reshape(self.latent.shape) * ste(self.latent)
+        dcolumns = (rows @ sign(self.latent).reshape(n_out, -1)).reshape(*dy.shape[:3], k * k, -1)
         dx = np.zeros(self.padded_shape)
         for i in range(k):
             for j in range(k):

@@ -33,7 +33,8 @@ struct NetworkConfig {
 /// floor(i * cells / 3), i = 1, 2, have stride 2. A cell first brings its inputs to its width (1x1 convolution, or
 /// a factorized reduction where the image is larger); operations on cell inputs have the cell's stride, those on
 /// blocks stride 1; a block adds its two operations as real numbers; the cell's output is the concatenation of all
-/// blocks. Then global average pooling and dense layers, the last with float weights.
+/// blocks. Then global average pooling and dense layers, the last with float weights. Every dense layer has a batch
+/// norm behind it, the last one too: the logits of binary features start at the scale that the loss expects.
 NetworkPlan build_network_plan(const SearchSpace& space, const Genotype& genotype, const OperationRegistry& registry,
                                const NetworkConfig& config);
 

@@ -18,8 +18,9 @@ struct Recipe {
   optim::Schedule schedule;            ///< 1e-3, a tenth of it per `epochs`, constant within an epoch
   int batch_size = 128;
   float weight_decay = 0.0F;
-  float momentum = 0.9F;  ///< sgd
-  bool nesterov = false;  ///< sgd
+  float adam_eps = 1e-7F;  ///< adam, amsgrad
+  float momentum = 0.9F;   ///< sgd
+  bool nesterov = false;   ///< sgd
   float bop_gamma = 1e-4F;
   float bop_threshold = 1e-8F;
   float grad_clip = 0.0F;  ///< global norm; 0: none
