@@ -2,7 +2,6 @@
 #include "cli/build_info.hpp"
 
 #include <fmt/format.h>
-#include <hwy/base.h>
 #include <spdlog/version.h>
 #include <sqlite3.h>
 #include <toml++/toml.h>
@@ -33,7 +32,7 @@ std::vector<std::pair<std::string, std::string>> build_options() {
 }
 
 std::vector<std::pair<std::string, std::string>> library_versions() {
-  return {{"Highway", fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH)},
+  return {{"Highway", BNAS_HWY_VERSION},
           {"SQLite", sqlite3_libversion()},
           {"zlib", zlibVersion()},
           {"fmt", fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},

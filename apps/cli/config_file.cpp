@@ -55,6 +55,8 @@ class Reader {
         origins_[full] = where;
       } else if (node.is_table() && prefix.empty() && is_table_name(full)) {
         this->table(*node.as_table(), full + ".");
+      } else if (is_table_name(full)) {
+        refuse(where, "unknown key '" + full + "'; did you mean the table [" + full + "]?");
       } else {
         unknown(full, where);
       }

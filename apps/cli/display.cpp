@@ -42,7 +42,10 @@ void Display::close() {
     thread_.join();
   }
   const std::lock_guard lock(mutex_);
-  erase();
+  if (stop_seen_ == Clock::time_point{}) {
+    notice_stop(Clock::now());  // children that stop within a tick are announced all the same
+  }
+  write_stderr(erased());
 }
 
 void Display::run() {
@@ -68,31 +71,34 @@ void Display::notice_stop(Clock::time_point now) {
   }
   if (stop_seen_ == Clock::time_point{}) {
     stop_seen_ = now;
-    erase();
-    write_stderr(fmt::format(fmt::runtime(settings_.stop_text), snapshot_().running.size()) + "\n");
+    const std::size_t children = snapshot_().running.size();
+    write_stderr(erased() + fmt::format("Stopping: {} {} now (<= 10 s). Ctrl-C again to leave at once. Resume: "
+                                        "bnas_search resume {}\n",
+                                        children, children == 1 ? "child checkpoints" : "children checkpoint",
+                                        settings_.run));
   } else if (std::chrono::duration<double>(now - stop_seen_).count() > settings_.grace_seconds && stop_signal() != 0) {
     write_stderr("Some children did not stop in time; leaving on their last checkpoints.\n");
     _exit(128 + stop_signal());  // the store and the checkpoints are whole at every moment
   }
 }
 
-void Display::erase() {
+/// The escape sequence that removes what was painted.
+std::string Display::erased() {
   if (painted_.empty()) {
-    return;
+    return "";
   }
   const int width = terminal_.width(stderr);
   int rows = 0;  // a terminal made narrower has wrapped the lines
   for (const int columns : painted_) {
     rows += std::max(1, (columns + width - 1) / std::max(1, width));
   }
-  write_stderr(fmt::format("\r\033[{}A\033[J", rows));
   painted_.clear();
+  return fmt::format("\r\033[{}A\033[J", rows);
 }
 
 void Display::paint() {
   const auto lines = progress_lines(snapshot_(), terminal_, terminal_.width(stderr));
-  erase();
-  std::string text;
+  std::string text = erased();
   for (const std::string& line : lines) {
     text += line + "\n";
     painted_.push_back(display_width(line));
@@ -107,8 +113,7 @@ void Display::write_status() {
 
 void Display::print(const std::string& line) {
   const std::lock_guard lock(mutex_);
-  erase();
-  write_stderr(line + "\n");
+  write_stderr(erased() + line + "\n");
 }
 
 void Display::status_now() {

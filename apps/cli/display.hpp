@@ -20,7 +20,7 @@ class Display {
  public:
   struct Settings {
     bool quiet = false;
-    std::string stop_text;     ///< printed once when a stop is requested; {} is the number of running children
+    std::string run;           ///< the run directory, for the text that says how to resume
     double grace_seconds = 9;  ///< after a stop request the process leaves by itself, whatever hangs
   };
   /// `snapshot` is called from the display's thread and from print(); it must not call back.
@@ -38,7 +38,7 @@ class Display {
   using Clock = std::chrono::steady_clock;
 
   void run();
-  void erase();
+  std::string erased();
   void paint();
   void write_status();
   void notice_stop(Clock::time_point now);

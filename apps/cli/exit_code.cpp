@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/exit_code.hpp"
 
-#include <cerrno>
+#include <poll.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <new>
 
 #include "cli/terminal.hpp"
@@ -17,14 +18,19 @@ void print_error(const char* program, const std::string& message) {
   std::fprintf(stderr, "%s: %s %s\n", program, terminal.paint("error:", Color::red).c_str(), message.c_str());
 }
 
+bool reader_left() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 /// A reader that left (`| head`) is no failure; a full disk behind stdout is.
 int flush_stdout(const char* program, int code) {
-  errno = 0;
-  if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && errno != EPIPE && errno != 0) {
-    print_error(program, std::string("cannot write the result to stdout: ") + std::strerror(errno));
-    return code == kSuccess ? static_cast<int>(kIo) : code;
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (written || reader_left()) {
+    return code;
   }
-  return code;
+  print_error(program, "cannot write the result to stdout; is the disk full?");
+  return code == kSuccess ? static_cast<int>(kIo) : code;
 }
 
 }  // namespace

@@ -12,21 +12,21 @@ namespace {
 
 constexpr int kNarrow = 78;  ///< below: what would stand side by side goes below each other
 
-std::string time_text(const ProgressSnapshot& s) {
-  std::string out = "elapsed " + clock_text(s.elapsed) + "   ETA ";
+std::string eta_text(const ProgressSnapshot& s) {
   if (s.stopping) {
-    return out + "stopping";
+    return "ETA stopping";
   }
-  return out +
-         (s.eta ? fmt::format("{} ({}-{})", clock_text(s.eta->seconds), clock_text(s.eta->low), clock_text(s.eta->high))
-                : "---");
+  return !s.eta ? "ETA ---"
+                : fmt::format("ETA {} ({}-{})", clock_text(s.eta->seconds), clock_text(s.eta->low),
+                              clock_text(s.eta->high));
 }
 
-std::string child_text(const RunningChild& child, const Terminal& terminal) {
-  const std::string head = fmt::format("#{:<4} ep {}/{} {} ", child.id, child.epoch, child.epochs,
-                                       terminal.bar(static_cast<double>(child.epoch) / child.epochs, 8));
-  return head + (child.epoch == 0 ? fmt::format("{:<22}", "first epoch")
-                                  : fmt::format("loss {:.3f} val {:5.2f} %", child.loss, 100.0 * child.valid));
+std::string child_text(const RunningChild& child, const Terminal& terminal, bool narrow) {
+  const std::string bar = narrow ? "" : terminal.bar(static_cast<double>(child.epoch) / child.epochs, 8) + " ";
+  const std::string metrics = child.epoch == 0
+                                  ? fmt::format("{:<22}", "first epoch")
+                                  : fmt::format("loss {:.3f} val {:5.2f} %", child.loss, 100.0 * child.valid);
+  return fmt::format("#{:<4} ep {}/{} {}{}", child.id, child.epoch, child.epochs, bar, metrics);
 }
 
 }  // namespace
@@ -44,27 +44,33 @@ std::vector<std::string> progress_lines(const ProgressSnapshot& s, const Termina
   const std::string level = s.level == 0 ? "Choosing" : fmt::format("Level {}/{}", s.level, s.levels);
   const std::string count = fmt::format("{}/{} children", s.finished, s.planned);
   const double part = s.planned > 0 ? static_cast<double>(s.finished) / static_cast<double>(s.planned) : 0.0;
-  const int bar = std::clamp(width - (narrow ? 4 : 50) - display_width(level + count), 4, 30);
+  const int bar = std::clamp(width - (narrow ? 5 : 50) - display_width(level + count), 4, 30);
   const std::string first = fmt::format("{}  {}  {}", terminal.paint(level, Color::bold),
                                         terminal.paint(terminal.bar(part, bar), Color::cyan), count);
   if (narrow) {
     lines.push_back(first);
-    lines.push_back(time_text(s));
+    lines.push_back(fmt::format(" elapsed {}", clock_text(s.elapsed)));
+    lines.push_back(fmt::format(" {}", eta_text(s)));
   } else {
-    lines.push_back(first + "  " + time_text(s));
+    lines.push_back(first + "  elapsed " + clock_text(s.elapsed) + "   " + eta_text(s));
   }
 
   if (s.best) {
-    lines.push_back(fmt::format(" best {}  #{}  {}", terminal.paint(percent_text(s.best->reward), Color::green),
-                                s.best->id, cost_text(s.best->cost)));
+    lines.push_back(
+        fmt::format(" best {}  #{}", terminal.paint(percent_text(s.best->reward), Color::green), s.best->id));
+    if (narrow) {
+      lines.emplace_back();
+    }
+    lines.back() += "  " + cost_text(s.best->cost);
   }
   if (s.rank_correlation) {
     lines.push_back(fmt::format(" surrogate rank corr. {:.2f}", *s.rank_correlation));
   }
   for (std::size_t i = 0; i < std::min<std::size_t>(s.running.size(), 16);) {
-    std::string line = "  " + child_text(s.running[i++], terminal);
+    std::string line = "  ";
+    line += child_text(s.running[i++], terminal, narrow);
     if (!narrow && i < s.running.size()) {
-      line += "   " + child_text(s.running[i++], terminal);
+      line += "   " + child_text(s.running[i++], terminal, narrow);
     }
     lines.push_back(line);
   }

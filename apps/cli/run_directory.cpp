@@ -142,7 +142,7 @@ RunDirectory RunDirectory::create(const fs::path& root, const std::string& confi
   for (const fs::path& path : {run.checkpoints(), run.best(), run.log().parent_path()}) {
     make_directories(path);
   }
-  write_file_atomic(run.config(), config_toml);
+  write_file_atomic(run.config(), std::string_view(config_toml));
   return run;
 }
 

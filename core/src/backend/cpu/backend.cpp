@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "backend/cpu/allocator.hpp"
+#include "backend/cpu/isa.hpp"
 #include "backend/cpu/register.hpp"
 #include "bnas/core/stream.hpp"
 
@@ -37,7 +38,7 @@ class CpuBackend final : public Backend {
     register_optim(kernels_);
   }
   Device device() const override { return {DeviceType::cpu, 0}; }
-  std::string description() const override { return "CPU"; }
+  std::string description() const override { return "CPU, " + cpu::cpu_isa_name(); }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<CpuStream>(*this); }
   void copy_to_host(void* dst, const void* src, std::size_t bytes, Stream& /*stream*/) override {
     if (bytes != 0) {

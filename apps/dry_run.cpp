@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// bnas_search --dry-run: what a configuration would search, and what that would cost.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/calibration.hpp"
+#include "cli/events.hpp"
+#include "cli/format.hpp"
+#include "cli/terminal.hpp"
+#include "search_commands.hpp"
+#include "search_objects.hpp"
+
+namespace bnas::cli {
+namespace {
+
+struct Level {
+  std::string raw;
+  std::string unique;
+  double trials = 0.0;
+  double macs = 0.0;
+  double seconds = 0.0;  // of all its children, one after another
+};
+
+struct Prediction {
+  std::vector<Level> levels;
+  double trials = 0.0;
+  double seconds = 0.0;
+  double memory = 0.0;
+  double disk = 0.0;
+};
+
+Prediction predict(const Config& config, SearchObjects& objects) {
+  const int workers = worker_count(config);
+  const int blocks = static_cast<int>(config.blocks);
+  const std::vector<nas::Genotype> first = objects.space.first();
+  const Calibration measured =
+      calibrate(*objects.trainer, objects.space, first[first.size() / 2], std::filesystem::temp_directory_path());
+
+  Prediction out;
+  out.trials = static_cast<double>(objects.strategy->planned_trials());
+  const auto all_first = static_cast<double>(first.size());
+  const double first_level =
+      config.first_level_max == 0 ? all_first : std::min(all_first, static_cast<double>(config.first_level_max));
+  const double images = static_cast<double>(objects.train_images) * static_cast<double>(config.epochs);
+  double largest = 0.0;
+  for (int b = 1; b <= blocks; ++b) {
+    const LevelCost cost = level_cost(*objects.trainer, objects.space, b);
+    Level level{objects.space.count_raw(b), objects.space.count_unique(b)};
+    level.trials =
+        b == 1 ? std::min(first_level, out.trials) : std::max(0.0, out.trials - first_level) / std::max(1, blocks - 1);
+    level.macs = cost.macs;
+    const double relative = measured.macs > 0.0 ? cost.macs / measured.macs : 1.0;
+    level.seconds = level.trials * relative *
+                    (images * measured.image_seconds + static_cast<double>(config.epochs) * measured.fixed_seconds);
+    out.disk += level.trials * measured.child_disk * cost.weights / std::max(1.0, measured.weights);
+    largest = std::max(largest, relative);
+    out.seconds += level.seconds / workers;
+    out.levels.push_back(level);
+  }
+  out.memory = peak_memory() + (workers * std::max(1.0, largest) - 1.0) * measured.child_memory;
+  return out;
+}
+
+void print_text(const Config& config, const SearchObjects& objects, const Prediction& prediction) {
+  std::string out = fmt::format(
+      "{} search over {} cells of up to {} blocks, {} operations\ndata     {} images for "
+      "training/validation\n\n",
+      config.strategy, config.space, config.blocks, config.operators.size(), objects.data_text);
+  std::vector<std::vector<std::string>> rows = {
+      {"blocks", "ordered cells", "distinct networks", "children", "MACs/image", "time"}};
+  for (std::size_t i = 0; i < prediction.levels.size(); ++i) {
+    const Level& level = prediction.levels[i];
+    rows.push_back({std::to_string(i + 1), grouped(level.raw), grouped(level.unique),
+                    fmt::format("{:.0f}", level.trials), count_text(level.macs),
+                    about_text(level.seconds / worker_count(config))});
+  }
+  out += table_text(rows, std::vector<bool>(6, false));
+  out += fmt::format(
+      "\nchildren {:.0f}, {} epochs each, {} at once\ntime     about {}, by a trial training on this "
+      "machine just now\nmemory   about {}\ndisk     about {}\n",
+      prediction.trials, config.epochs, worker_count(config), about_text(prediction.seconds),
+      bytes_text(prediction.memory), bytes_text(prediction.disk));
+  std::fputs(out.c_str(), stdout);
+}
+
+void print_json(const Config& config, const Prediction& prediction) {
+  Json levels = Json::array();
+  for (std::size_t i = 0; i < prediction.levels.size(); ++i) {
+    const Level& level = prediction.levels[i];
+    levels.push_back({{"blocks", i + 1},
+                      {"cells_ordered", level.raw},
+                      {"cells_distinct", level.unique},
+                      {"children", level.trials},
+                      {"macs", level.macs},
+                      {"seconds", level.seconds / worker_count(config)}});
+  }
+  std::puts(json_text({{"v", 1},
+                       {"levels", levels},
+                       {"children", prediction.trials},
+                       {"workers", worker_count(config)},
+                       {"seconds", prediction.seconds},
+                       {"memory_bytes", prediction.memory},
+                       {"disk_bytes", prediction.disk}})
+                .c_str());
+}
+
+}  // namespace
+
+int run_dry_run(const Config& config, bool json) {
+  SearchObjects objects(config);
+  const Prediction prediction = predict(config, objects);
+  if (json) {
+    print_json(config, prediction);
+  } else {
+    print_text(config, objects, prediction);
+  }
+  return 0;
+}
+
+}  // namespace bnas::cli

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// bnas_search: a new search, and resume.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "bnas/core/backend.hpp"
+#include "bnas/core/io/file.hpp"
+#include "bnas/nas/history.hpp"
+#include "cli/build_info.hpp"
+#include "cli/calibration.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/format.hpp"
+#include "cli/result_report.hpp"
+#include "cli/run_directory.hpp"
+#include "cli/search_monitor.hpp"
+#include "cli/signals.hpp"
+#include "search_commands.hpp"
+#include "search_objects.hpp"
+
+namespace bnas::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+const char* environment(const char* name) { return std::getenv(name); }
+
+/// Weights and three optimizer slots in f32, two generations, for each child that trains; the last generation and the
+/// best weights of every child; twice that, and room for the store.
+double disk_needed(const Config& config, const SearchObjects& objects) {
+  const double weights =
+      level_cost(*objects.trainer, objects.space, static_cast<int>(config.blocks)).largest_weights * 4.0;
+  const double trials = static_cast<double>(objects.strategy->planned_trials());
+  constexpr double kStore = 64.0 * 1024.0 * 1024.0;
+  return 2.0 * weights * (2.0 * 4.0 * worker_count(config) + 5.0 * trials) + kStore;
+}
+
+/// What a store must say of its run before the first trial, or said when it began.
+void check_fingerprint(nas::TrialStore& store, const SearchObjects& objects, const fs::path& root) {
+  const std::string kept = store.meta("fingerprint");
+  const std::string now = objects.trainer->fingerprint();
+  if (kept.empty()) {
+    store.set_meta("program", "bnas_search " + version());
+    store.set_meta("split", objects.data_record);
+    store.set_meta("started", utc_text());
+    store.set_meta("fingerprint", now);
+  } else if (kept != now) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{}: the data or the way of training is not what this run began with, so results would not "
+                            "be comparable\n  then: {}\n  now:  {}\nGive it the same data (--data-dir), or start a new "
+                            "run",
+                            root.string(), kept, now));
+  }
+}
+
+/// Weights of the best trial in best/, and its accuracy on the test images: measured when the store does not have it.
+double finish_best(const RunDirectory& run, const SearchObjects& objects, nas::TrialStore& store,
+                   const nas::Trial& best) {
+  if (const std::string kept = store.meta("test_accuracy"); !kept.empty()) {
+    return std::strtod(kept.c_str(), nullptr);
+  }
+  const fs::path directory = run.checkpoints() / std::to_string(best.id);
+  objects.trainer->export_best(best, directory, run.best());
+  write_file_atomic(run.best() / "architecture.txt", std::string_view(best.text + "\n"));
+  const double accuracy = objects.trainer->measure(best, directory, load_test(objects.data));
+  store.set_meta("test_accuracy", fmt::format("{}", accuracy));
+  return accuracy;
+}
+
+int report_end(nas::SearchEnd end, SearchMonitor& monitor, const RunDirectory& run, const Config& config,
+               const SearchObjects& objects, nas::TrialStore& store, bool json) {
+  SearchResult result{run.root().string(), store.trials(), objects.strategy->quality(), std::nullopt, config.seed + 1};
+  const nas::Trial best = nas::best_trial(result.trials);
+  if (end == nas::SearchEnd::complete && best.id != 0) {
+    result.test_accuracy = finish_best(run, objects, store, best);
+  }
+  monitor.close();
+  const auto finished = std::count_if(result.trials.begin(), result.trials.end(),
+                                      [](const nas::Trial& trial) { return nas::is_final(trial.status); });
+  const std::string resume = "bnas_search resume " + run.root().string();
+  const auto leave = [&](const char* reason, const std::string& message, int code) {
+    Json fields = result_fields(result);
+    fields["reason"] = reason;
+    monitor.events().write("run_end", fields);
+    if (!message.empty()) {
+      std::fprintf(stderr, "%s\n", message.c_str());
+    }
+    return code;
+  };
+  switch (end) {
+    case nas::SearchEnd::interrupted:
+      return leave("interrupted", fmt::format("Stopped after {} children. Resume: {}", finished, resume),
+                   kSignalBase + std::max(stop_signal(), 1));
+    case nas::SearchEnd::out_of_time:
+      return leave("out_of_time",
+                   fmt::format("Time budget used up after {} children. Resume: {} --time-budget 0", finished, resume),
+                   kStoppedEarly);
+    case nas::SearchEnd::too_many_failures:
+      return leave("too_many_failures",
+                   fmt::format("Too many children failed or diverged; see bnas_search status {} and {}",
+                               run.root().string(), run.log().string()),
+                   kSearchFailed);
+    case nas::SearchEnd::complete:
+      break;
+  }
+  if (!json) {
+    std::fputs(result_text(result).c_str(), stdout);
+  }
+  return leave("complete", best.id == 0 ? "No child could be measured; see " + run.log().string() : "",
+               best.id == 0 ? kSearchFailed : kSuccess);
+}
+
+int run_in(RunDirectory& run, const Config& config, const SearchArguments& arguments, SearchObjects& objects,
+           const std::vector<std::string>& notes) {
+  require_free_space(run.root(), disk_needed(config, objects));
+  const auto store = nas::open_sqlite_store(run.store());
+  check_fingerprint(*store, objects, run.root());
+  const int workers = worker_count(config);
+  const Device device = Device::parse(config.device);
+  const std::string title = fmt::format("bnas_search {}  {}  {}  seed {}  {} x{}  {}", version(), config.strategy,
+                                        objects.data_text, config.seed, device.text(), workers, run.root().string());
+  SearchMonitor monitor({.root = run.root(),
+                         .title = title,
+                         .levels = static_cast<int>(config.blocks),
+                         .workers = workers,
+                         .verbosity = arguments.verbosity,
+                         .json = arguments.json,
+                         .log_file = arguments.log_file},
+                        objects.space, *objects.trainer, *objects.strategy, *store);
+  monitor.log().write(LogLevel::info, title + "  " + backend_for(device).description());
+  for (const std::string& note : notes) {
+    monitor.log().write(LogLevel::info, note);
+  }
+  monitor.events().write("run_start", {{"run", run.root().string()},
+                                       {"version", version()},
+                                       {"strategy", config.strategy},
+                                       {"dataset", config.dataset},
+                                       {"seed", config.seed},
+                                       {"device", device.text()},
+                                       {"workers", workers}});
+  nas::SearchOptions options;
+  options.budget = {static_cast<int>(config.epochs), 0};
+  options.workers = workers;
+  options.max_attempts = static_cast<int>(config.max_attempts);
+  options.max_seconds = config.time_budget;
+  options.checkpoints = run.checkpoints();
+  const nas::SearchEnd end = nas::run_search(
+      *objects.strategy, *objects.trainer, *store,
+      [&](const nas::Genotype& genotype) { return objects.space.text(genotype); }, options, monitor.observer(),
+      stop_requested());
+  nas::export_history(store->trials(), objects.space, run.root());
+  return report_end(end, monitor, run, config, objects, *store, arguments.json);
+}
+
+/// The quick refusals of RunDirectory::create, before anything is loaded.
+void refuse_taken(const fs::path& root) {
+  std::error_code code;
+  if (fs::exists(root / "config.toml", code)) {
+    const std::string holder = run_holder(root);
+    throw Error(ErrorKind::locked,
+                holder.empty()
+                    ? fmt::format("{0} already holds a run; continue it with bnas_search resume {0}, or "
+                                  "choose another --run-dir",
+                                  root.string())
+                    : fmt::format("{0} is in use by {1}; see bnas_search status {0}", root.string(), holder));
+  }
+}
+
+}  // namespace
+
+int run_search_command(const SearchArguments& arguments) {
+  Layered layered = layer_config(arguments.target, arguments.flags, environment);
+  Config& config = layered.config;
+  make_space(config);
+  if (arguments.print_config) {
+    std::fputs(config_to_toml(config, true).c_str(), stdout);
+    return kSuccess;
+  }
+  if (arguments.dry_run) {
+    return run_dry_run(config, arguments.json);
+  }
+  const fs::path root = config.run_dir.empty() ? fresh_run_directory(config.dataset) : fs::path(config.run_dir);
+  refuse_taken(root);
+  install_stop_signals();
+  SearchObjects objects(config);
+  RunDirectory run = RunDirectory::create(root, config_to_toml(config, false));
+  return run_in(run, config, arguments, objects, {});
+}
+
+int run_resume_command(const SearchArguments& arguments) {
+  RunDirectory run = RunDirectory::open(arguments.target);
+  std::vector<std::string> changed;
+  const Layered layered = layer_resume(run.root(), arguments.flags, environment, changed);
+  if (arguments.print_config) {
+    std::fputs(config_to_toml(layered.config, true).c_str(), stdout);
+    return kSuccess;
+  }
+  install_stop_signals();
+  SearchObjects objects(layered.config);
+  std::vector<std::string> notes = {"resumed"};
+  if (!changed.empty()) {  // free keys hold for this invocation only
+    Layered kept;
+    read_config_file(kept.config, kept.origins, run.config());
+    for (const std::string& key : changed) {
+      const Option& option = *find_option(key);
+      notes.push_back(fmt::format("{} changed from {} to {}", key, toml_value(kept.config, option),
+                                  toml_value(layered.config, option)));
+      copy_value(layered.config, kept.config, option);
+    }
+    write_file_atomic(run.config(), std::string_view(config_to_toml(kept.config, false)));
+  }
+  return run_in(run, layered.config, arguments, objects, notes);
+}
+
+}  // namespace bnas::cli

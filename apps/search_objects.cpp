@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// From configuration to the objects of a search.
+#include "search_objects.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "bnas/core/io/sha256.hpp"
+#include "bnas/nas/batched_strategy.hpp"
+#include "cli/options.hpp"
+
+namespace bnas::cli {
+namespace {
+
+std::vector<int> to_ints(const Integers& values) { return {values.begin(), values.end()}; }
+
+PseudoGradient pseudo_gradient_of(const std::string& name) {
+  return name == "approx_sign"  ? PseudoGradient::approx_sign
+         : name == "swish_sign" ? PseudoGradient::swish_sign
+                                : PseudoGradient::ste_sign;
+}
+
+nas::Recipe make_recipe(const Config& config) {
+  nas::Recipe recipe;
+  recipe.loss = config.loss;
+  recipe.optimizer = config.optimizer;
+  recipe.schedule = {optim::parse_schedule(config.schedule), static_cast<float>(config.lr_start),
+                     static_cast<float>(config.lr_end), config.warmup_epochs};
+  recipe.batch_size = static_cast<int>(config.batch_size);
+  recipe.weight_decay = static_cast<float>(config.weight_decay);
+  recipe.momentum = static_cast<float>(config.momentum);
+  recipe.nesterov = config.nesterov;
+  recipe.bop_gamma = static_cast<float>(config.bop_gamma);
+  recipe.bop_threshold = static_cast<float>(config.bop_threshold);
+  recipe.grad_clip = static_cast<float>(config.grad_clip);
+  recipe.step.latent_clip = static_cast<float>(config.latent_clip);
+  recipe.step.glorot_lr = config.glorot_lr;
+  recipe.layers.activation = pseudo_gradient_of(config.activation_gradient);
+  recipe.layers.weight = pseudo_gradient_of(config.weight_gradient);
+  recipe.layers.pad_value = config.padding == "one" ? PadValue::one : PadValue::zero;
+  return recipe;
+}
+
+nas::TrainerConfig make_trainer_config(const Config& config) {
+  nas::TrainerConfig out;
+  out.network.cells = static_cast<int>(config.cells);
+  out.network.filters = to_ints(config.filters);
+  out.network.dense = to_ints(config.dense);
+  out.network.stem_stride = static_cast<int>(config.stem_stride);
+  out.recipe = make_recipe(config);
+  out.seed = static_cast<std::uint64_t>(config.seed);
+  out.run_id = run_identity(config);
+  out.checkpoint_seconds = config.checkpoint_seconds;
+  return out;
+}
+
+std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const nas::SearchSpace& space,
+                                                    Device device) {
+  nas::StrategyConfig strategy;
+  strategy.kind = config.strategy;
+  strategy.blocks = static_cast<int>(config.blocks);
+  strategy.children = static_cast<int>(config.children);
+  strategy.first_level_max = config.first_level_max;
+  strategy.exploration = config.exploration;
+  strategy.seed = static_cast<std::uint64_t>(config.seed);
+
+  nas::SurrogateConfig surrogate;
+  surrogate.kind = config.surrogate_kind;
+  surrogate.loss = config.surrogate_loss == "mse"        ? nas::SurrogateLoss::mse
+                   : config.surrogate_loss == "pairwise" ? nas::SurrogateLoss::pairwise
+                                                         : nas::SurrogateLoss::l1;
+  surrogate.embedding = static_cast<int>(config.surrogate_embedding);
+  surrogate.hidden = static_cast<int>(config.surrogate_hidden);
+  surrogate.epochs = static_cast<int>(config.surrogate_epochs);
+  surrogate.lr_first = config.surrogate_lr_first;
+  surrogate.lr = config.surrogate_lr;
+  surrogate.regularization = config.surrogate_regularization;
+  surrogate.members = static_cast<int>(config.surrogate_ensemble);
+  surrogate.seed = strategy.seed;
+  return nas::make_strategy(strategy, space,
+                            config.strategy == "random" ? nullptr : nas::make_surrogate(surrogate, space, device));
+}
+
+}  // namespace
+
+nas::SearchSpace make_space(const Config& config) {
+  nas::OperationRegistry::builtin().require(config.operators);
+  const int blocks = static_cast<int>(config.blocks);
+  nas::SpaceConfig space = config.space == "flat" ? nas::SpaceConfig::flat(config.operators, blocks)
+                                                  : nas::SpaceConfig::pnas(config.operators, blocks);
+  space.look_back = static_cast<int>(config.look_back);
+  space.look_forward = static_cast<int>(config.look_forward);
+  space.combine = config.combine == "concat" ? nas::Combine::concat : nas::Combine::add;
+  return nas::SearchSpace(space);
+}
+
+DataConfig make_data_config(const Config& config) {
+  DataConfig out;
+  out.name = config.dataset;
+  out.data_dir = config.data_dir;
+  out.idx = {config.train_images, config.train_labels, config.test_images, config.test_labels,
+             static_cast<int>(config.idx_classes)};
+  out.synthetic.train_count = config.synthetic_images;
+  out.synthetic.test_count = std::max<std::int64_t>(10, config.synthetic_images / 4);
+  out.split = {config.valid_images, config.max_train_images, parse_split_mode(config.split),
+               static_cast<std::uint64_t>(config.seed)};
+  return out;
+}
+
+std::string run_identity(const Config& config) {
+  std::string text;
+  for (const Option& option : options()) {
+    if (option.on_resume == OnResume::frozen) {
+      text += option.key + "=" + toml_value(config, option) + "\n";
+    }
+  }
+  Sha256 digest;
+  digest.update(std::string_view(text));
+  return digest.hex().substr(0, 16);
+}
+
+int worker_count(const Config& config) {
+  if (config.workers > 0) {
+    return static_cast<int>(config.workers);
+  }
+  cpu_set_t set;
+  const int cores = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+  return cores > 0 ? cores : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+SearchObjects::SearchObjects(const Config& config)
+    : registry(nas::OperationRegistry::builtin()), space(make_space(config)), data(make_data_config(config)) {
+  const Device device = Device::parse(config.device);
+  const TrainValid parts = load_train_valid(data);
+  data_record = parts.record;
+  train_images = parts.train.count();
+  data_text = fmt::format("{} {}/{}", config.dataset, parts.train.count(), parts.valid.count());
+  trainer = std::make_unique<nas::SupervisedTrainer>(space, registry, make_trainer_config(config), parts.train,
+                                                     parts.valid, device);
+  strategy = make_search_strategy(config, space, device);
+}
+
+}  // namespace bnas::cli
