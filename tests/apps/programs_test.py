@@ -335,7 +335,7 @@ class Search(Case):
 
 class Stop(Case):
     """How a search ends early. Every case resumes and must end with the history of the undisturbed run."""
-    RUN = once(TINY + ["--epochs", "25", "--workers", "2"])
+    RUN = once(TINY + ["--epochs", "15", "--workers", "2"])
 
     @classmethod
     def setUpClass(cls):
