@@ -45,6 +45,7 @@ nas::SearchObserver SearchMonitor::observer() {
   nas::SearchObserver out;
   out.on_batch = [this](int level, std::int64_t queued) { on_batch(level, queued); };
   out.on_start = [this](const nas::Trial& trial) { on_start(trial); };
+  out.on_warning = [this](const nas::Trial& trial, const std::string& text) { on_warning(trial, text); };
   out.on_epoch = [this](const nas::Trial& trial, const nas::EpochMetrics& metrics) { on_epoch(trial, metrics); };
   out.on_trial = [this](const nas::Trial& trial) { on_trial(trial); };
   out.on_quality = [this](const nas::SurrogateQuality& quality) { on_quality(quality); };
@@ -106,6 +107,11 @@ void SearchMonitor::on_epoch(const nas::Trial& trial, const nas::EpochMetrics& m
                           {"train_acc", json_number(metrics.train_accuracy)},
                           {"val_acc", json_number(metrics.valid_accuracy)},
                           {"lr", json_number(metrics.learning_rate)}});
+}
+
+void SearchMonitor::on_warning(const nas::Trial& trial, const std::string& text) {
+  log_.write(LogLevel::warning, fmt::format("child {}: {}", trial.id, text));
+  events_.write("warning", {{"child", trial.id}, {"text", text}});
 }
 
 void SearchMonitor::on_trial(const nas::Trial& trial) {

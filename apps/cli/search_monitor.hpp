@@ -42,6 +42,7 @@ class SearchMonitor {
   void on_batch(int level, std::int64_t queued);
   void on_start(const nas::Trial& trial);
   void on_epoch(const nas::Trial& trial, const nas::EpochMetrics& metrics);
+  void on_warning(const nas::Trial& trial, const std::string& text);
   void on_trial(const nas::Trial& trial);
   void on_quality(const nas::SurrogateQuality& quality);
 

@@ -57,7 +57,8 @@ Attempt attempt_child(ChildTrainer& trainer, const Trial& trial, const ChildCont
   } catch (const std::bad_alloc&) {
     return failed("out of memory");
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::io) {
+    // A person must free the disk or look at damaged files; another attempt would meet the same.
+    if (error.kind() == ErrorKind::io || error.kind() == ErrorKind::bad_data) {
       throw;
     }
     return failed(error.what());

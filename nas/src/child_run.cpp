@@ -58,6 +58,11 @@ void ChildRun::restore() {
   if (!loaded) {
     return;
   }
+  for (const std::string& problem : loaded->problems) {
+    if (context_.on_warning) {
+      context_.on_warning(problem + "; going on from " + loaded->path.string());
+    }
+  }
   const Checkpoint& checkpoint = loaded->checkpoint;
   epoch_ = checkpoint.counter("epoch");
   batch_ = checkpoint.counter("batch");

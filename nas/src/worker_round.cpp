@@ -128,8 +128,14 @@ void WorkerRound::train_child(Worker& worker) {
       worker.stop = true;
     }
   };
+  const auto on_warning = [&](const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    if (observer_.on_warning) {
+      observer_.on_warning(claim.trial, text);
+    }
+  };
   const auto directory = options_.checkpoints / std::to_string(claim.trial.id);
-  Attempt attempt = attempt_child(trainer_, claim.trial, {directory, &worker.stop, on_epoch});
+  Attempt attempt = attempt_child(trainer_, claim.trial, {directory, &worker.stop, on_epoch, on_warning});
   if (fatal) {
     std::rethrow_exception(fatal);
   }

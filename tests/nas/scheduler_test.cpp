@@ -235,13 +235,13 @@ TEST(Scheduler, StopsInTimeAndResumes) {
   EXPECT_EQ(outcome(search), expected);
 }
 
-TEST(Scheduler, AFullDiskInATrainerEndsTheSearch) {
+void expect_search_ends_by(ErrorKind kind) {
   Scratch scratch;
   ToySearch search(scratch.path());
   search.options.workers = 3;
-  search.trainer.before_epoch = [](const Trial& t, int) {
+  search.trainer.before_epoch = [kind](const Trial& t, int) {
     if (t.id == 4 && t.attempts == 1) {
-      throw Error(ErrorKind::io, "checkpoint: disk full");
+      throw Error(kind, "checkpoint: reason");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   };
@@ -249,8 +249,8 @@ TEST(Scheduler, AFullDiskInATrainerEndsTheSearch) {
     search.run();
     FAIL() << "no Error";
   } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::io);
-    EXPECT_STREQ(error.what(), "checkpoint: disk full");
+    EXPECT_EQ(error.kind(), kind);
+    EXPECT_STREQ(error.what(), "checkpoint: reason");
   }
   const std::vector<Trial> trials = trials_of(search);
   EXPECT_EQ(trials[3].status, TrialStatus::queued);
@@ -259,6 +259,10 @@ TEST(Scheduler, AFullDiskInATrainerEndsTheSearch) {
   EXPECT_EQ(search.run(), SearchEnd::complete);
   EXPECT_EQ(outcome(search), reference());
 }
+
+TEST(Scheduler, AFullDiskInATrainerEndsTheSearch) { expect_search_ends_by(ErrorKind::io); }
+
+TEST(Scheduler, ADamagedCheckpointEndsTheSearchAndLosesNothing) { expect_search_ends_by(ErrorKind::bad_data); }
 
 TEST(Scheduler, EveryStoreWriteMayFindTheDiskFull) {
   const Outcome expected = reference();

@@ -42,7 +42,7 @@ class SupervisedTrainerTest : public testing::Test {
     const TrainValid parts = load_train_valid(data_);
     return {space_, registry_, config_, parts.train, parts.valid, Device{}};
   }
-  ChildContext child(const std::string& name) const { return {root_ / name, nullptr, {}}; }
+  ChildContext child(const std::string& name) const { return {root_ / name, nullptr, {}, {}}; }
 
   const fs::path root_ = fs::path(testing::TempDir()) /
                          (std::string("bnas_") + testing::UnitTest::GetInstance()->current_test_info()->name());
@@ -216,6 +216,18 @@ TEST_F(SupervisedTrainerTest, ADamagedCheckpointIsAnErrorNotAResult) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::bad_data);
   }
+}
+
+TEST_F(SupervisedTrainerTest, OneDamagedGenerationIsPassedOverWithAWarning) {
+  auto trainer = make_trainer();
+  const Trial first = trainer.train(trial_, child("a"));
+  std::ofstream(root_ / "a" / "checkpoint-A.safetensors", std::ios::trunc) << "not a checkpoint";
+  std::vector<std::string> warnings;
+  ChildContext context = child("a");
+  context.on_warning = [&](const std::string& text) { warnings.push_back(text); };
+  expect_same_result(first, trainer.train(trial_, context));
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], testing::HasSubstr("checkpoint-A"));
 }
 
 TEST_F(SupervisedTrainerTest, RefusesWhatCannotWork) {

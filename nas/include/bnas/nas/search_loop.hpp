@@ -17,6 +17,7 @@ struct SearchObserver {
   std::function<void(int level, std::int64_t queued)> on_batch;
   std::function<void(const Trial&)> on_start;
   std::function<void(const Trial&, const EpochMetrics&)> on_epoch;
+  std::function<void(const Trial&, const std::string&)> on_warning;
   std::function<void(const Trial&)> on_trial;  ///< after the store has it, in finishing order
   std::function<void(const SurrogateQuality&)> on_quality;
 };
