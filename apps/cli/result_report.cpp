@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
+#include <string_view>
 
 #include "cli/format.hpp"
 #include "cli/terminal.hpp"
@@ -13,6 +15,26 @@ namespace bnas::cli {
 namespace {
 
 constexpr std::size_t kBest = 5;
+
+constexpr std::size_t kWidth = 79;
+
+/// `cell` in lines of at most kWidth columns, broken between its parts; all but the first begin with `indent` spaces.
+std::string wrapped(const std::string& cell, std::size_t indent) {
+  std::string out;
+  std::size_t column = indent;
+  for (std::size_t begin = 0; begin < cell.size();) {
+    const std::size_t comma = cell.find(", ", begin);
+    const std::size_t end = comma == std::string::npos ? cell.size() : comma + 2;
+    if (column > indent && column + (end - begin) > kWidth + 1) {  // a trailing space may stand outside
+      out.append("\n").append(indent, ' ');
+      column = indent;
+    }
+    out.append(cell, begin, end - begin);
+    column += end - begin;
+    begin = end;
+  }
+  return out;
+}
 
 std::string correlation(double value) { return std::isfinite(value) ? fmt::format("{:.3f}", value) : "-"; }
 
@@ -30,15 +52,27 @@ std::vector<nas::Trial> best_trials(const std::vector<nas::Trial>& trials, std::
 }
 
 std::string best_table(const std::vector<nas::Trial>& trials, std::size_t count) {
+  const std::vector<nas::Trial> best = best_trials(trials, count);
   std::vector<std::vector<std::string>> rows = {
-      {"rank", "validation", "size", "bits", "binary MACs", "real MACs", "child", "cell"}};
-  for (const nas::Trial& trial : best_trials(trials, count)) {
-    rows.push_back(
-        {std::to_string(rows.size()), percent_text(trial.reward), bytes_text(static_cast<double>(trial.cost.bytes())),
-         grouped(std::to_string(trial.cost.bits())), count_text(static_cast<double>(trial.cost.binary_macs)),
-         count_text(static_cast<double>(trial.cost.real_macs)), fmt::format("#{}", trial.id), escaped(trial.text)});
+      {"rank", "validation", "size", "bits", "binary MACs", "real MACs", "child"}};
+  for (const nas::Trial& trial : best) {
+    rows.push_back({std::to_string(rows.size()), percent_text(trial.reward),
+                    bytes_text(static_cast<double>(trial.cost.bytes())), grouped(std::to_string(trial.cost.bits())),
+                    count_text(static_cast<double>(trial.cost.binary_macs)),
+                    count_text(static_cast<double>(trial.cost.real_macs)), fmt::format("#{}", trial.id)});
   }
-  return table_text(rows, {false, false, false, false, false, false, false, true});
+  // Cells are too long for a column: each stands below its numbers.
+  constexpr std::size_t kIndent = 6;
+  std::istringstream table(table_text(rows, std::vector<bool>(rows[0].size(), false)));
+  std::string out;
+  std::string line;
+  for (std::size_t i = 0; std::getline(table, line); ++i) {
+    out.append(line).append("\n");
+    if (i > 0) {
+      out.append(kIndent, ' ').append(wrapped(escaped(best[i - 1].text), kIndent)).append("\n");
+    }
+  }
+  return out;
 }
 
 std::string quality_table(const std::vector<nas::SurrogateQuality>& quality) {
@@ -58,16 +92,16 @@ std::string result_text(const SearchResult& result) {
   }
   std::string out = "Best cells\n" + best_table(result.trials, kBest);
   if (!result.quality.empty()) {
-    out +=
-        "\nSurrogate: rank correlation with what was measured; fit: on what it has seen, ahead: on the next level\n" +
-        quality_table(result.quality);
+    out += "\nSurrogate: rank correlation on what it has seen (fit), on the next level (ahead)\n" +
+           quality_table(result.quality);
   }
-  out += fmt::format("\nBest cell   {}  (best of all levels)\n", escaped(best[0].text));
-  out += fmt::format("Validation  {}\n", percent_text(best[0].reward));
+  out += fmt::format("\nBest cell   {}\n", wrapped(escaped(best[0].text), std::string_view("Best cell   ").size()));
+  out += fmt::format("Validation  {}  (best of all levels)\n", percent_text(best[0].reward));
   if (result.test_accuracy) {
     out += fmt::format("Test        {}  (measured once)\n", percent_text(*result.test_accuracy));
   }
-  out += fmt::format("Weights     {0}/best/weights.safetensors (packed), {0}/best/latent.safetensors\n", result.run);
+  out += fmt::format("Weights     {0}/best/weights.safetensors  (packed)\n", result.run);
+  out += fmt::format("            {0}/best/latent.safetensors  (floats, to train on)\n", result.run);
   out += fmt::format("\nNext\n  bnas_search status {0}\n  bnas_search {0}/config.toml --seed {1}\n", result.run,
                      result.next_seed);
   return out;

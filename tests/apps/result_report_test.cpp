@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <sstream>
 
 namespace bnas::cli {
 namespace {
@@ -38,23 +39,42 @@ TEST(ResultReport, text_names_what_a_user_needs_next) {
   result.next_seed = 8;
   EXPECT_EQ(result_text(result),
             "Best cells\n"
-            "rank  validation      size    bits  binary MACs  real MACs  child  cell\n"
-            "   1     75.00 %  9.53 KiB  78,048       1.21 M     5.00 k     #2  [-1, 'linear', -1, '3x3 bconv']\n"
-            "   2     50.00 %  9.53 KiB  78,048       1.21 M     5.00 k     #1  [-1, 'linear', -1, '3x3 bconv']\n"
+            "rank  validation      size    bits  binary MACs  real MACs  child\n"
+            "   1     75.00 %  9.53 KiB  78,048       1.21 M     5.00 k     #2\n"
+            "      [-1, 'linear', -1, '3x3 bconv']\n"
+            "   2     50.00 %  9.53 KiB  78,048       1.21 M     5.00 k     #1\n"
+            "      [-1, 'linear', -1, '3x3 bconv']\n"
             "\n"
-            "Surrogate: rank correlation with what was measured; fit: on what it has seen, ahead: on the next level\n"
+            "Surrogate: rank correlation on what it has seen (fit), on the next level (ahead)\n"
             "level  fit Spearman  fit Kendall  ahead Spearman  ahead Kendall\n"
             "    1         0.900        0.800               -              -\n"
             "    2         0.850        0.700           0.600          0.500\n"
             "\n"
-            "Best cell   [-1, 'linear', -1, '3x3 bconv']  (best of all levels)\n"
-            "Validation  75.00 %\n"
+            "Best cell   [-1, 'linear', -1, '3x3 bconv']\n"
+            "Validation  75.00 %  (best of all levels)\n"
             "Test        74.12 %  (measured once)\n"
-            "Weights     runs/a/best/weights.safetensors (packed), runs/a/best/latent.safetensors\n"
+            "Weights     runs/a/best/weights.safetensors  (packed)\n"
+            "            runs/a/best/latent.safetensors  (floats, to train on)\n"
             "\n"
             "Next\n"
             "  bnas_search status runs/a\n"
             "  bnas_search runs/a/config.toml --seed 8\n");
+}
+
+TEST(ResultReport, long_cells_wrap_at_80_columns) {
+  SearchResult result;
+  result.run = "runs/a";
+  result.trials = {trial(1, 0.5)};
+  result.trials[0].text =
+      "[-2, '5x5 sep-bconv', -1, '1x7-7x1 bconv', -2, '5x5 sep-bconv', 0, '1x7-7x1 bconv', -2, "
+      "'3x3 sep-bconv', 1, '3x3 maxpool']";
+  std::istringstream lines(result_text(result));
+  std::string joined;
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 80U) << line;
+    joined += line.substr(std::min(line.size(), line.find_first_not_of(' ')));
+  }
+  EXPECT_NE(joined.find(result.trials[0].text), std::string::npos) << "nothing of the cell is lost";
 }
 
 TEST(ResultReport, fields_turn_undefined_numbers_into_null) {
