@@ -31,6 +31,7 @@ nas::Recipe make_recipe(const Config& config) {
                      static_cast<float>(config.lr_end), config.warmup_epochs};
   recipe.batch_size = static_cast<int>(config.batch_size);
   recipe.weight_decay = static_cast<float>(config.weight_decay);
+  recipe.adam_eps = static_cast<float>(config.adam_eps);
   recipe.momentum = static_cast<float>(config.momentum);
   recipe.nesterov = config.nesterov;
   recipe.bop_gamma = static_cast<float>(config.bop_gamma);

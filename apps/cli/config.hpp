@@ -66,6 +66,7 @@ struct Config {
   double momentum = 0.9;
   bool nesterov = false;
   double weight_decay = 0.0;
+  double adam_eps = 1e-7;
   double bop_gamma = 1e-4;
   double bop_threshold = 1e-8;
   double grad_clip = 0.0;

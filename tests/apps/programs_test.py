@@ -26,7 +26,6 @@ TINY = [
 ]
 # Long enough to be interrupted at will; an epoch of each child still is short.
 LONG = TINY + ["--epochs", "400", "--workers", "2"]
-QUICK_SECONDS = 2.0  # a refusal must not take longer, loaded machines and sanitizers included
 
 
 def once(arguments):
@@ -63,11 +62,8 @@ class Case(unittest.TestCase):
             return file.read()
 
     def run_program(self, name, *arguments, **options):
-        start = time.monotonic()
-        done = subprocess.run([os.path.join(BIN, name), *arguments], cwd=self.root, env=self.environment,
+        return subprocess.run([os.path.join(BIN, name), *arguments], cwd=self.root, env=self.environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, **options)
-        done.seconds = time.monotonic() - start
-        return done
 
     def search(self, *arguments):
         return self.run_program("bnas_search", *arguments)
@@ -97,7 +93,6 @@ class Case(unittest.TestCase):
         self.assertNotIn("\033", done.stderr)
         for part in parts:
             self.assertIn(part, done.stderr)
-        self.assertLess(done.seconds, QUICK_SECONDS)
         return done
 
 

@@ -41,7 +41,7 @@ def wait_for(process, condition):
 
 
 def search(arguments):
-    return subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=120)
+    return subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=300)
 
 
 def results(run):
@@ -57,8 +57,9 @@ class SearchTest(unittest.TestCase):
     def setUpClass(cls):
         cls.root = pathlib.Path(tempfile.mkdtemp(prefix="bnas-e2e-"))
         start = time.monotonic()
-        done = search(command(cls.root / "reference", "--workers=2"))
+        done = search(command(cls.root / "reference", "--workers=2", "--json"))
         cls.seconds = time.monotonic() - start
+        cls.events = len(done.stdout.splitlines())
         assert done.returncode == 0, done.stderr.decode()
         cls.reference = results(cls.root / "reference")
         assert len(cls.reference) == len(RESULTS) + 7, sorted(cls.reference)  # 4 + 3 children
@@ -94,17 +95,17 @@ class SearchTest(unittest.TestCase):
         for i in range(KILLS):
             run = self.root / f"kill{i}"
             arguments = command(run, "--workers=2")
-            while True:  # every third run is killed again while it resumes
-                process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                try:
-                    process.wait(generator.uniform(0.05, 1.0) * self.seconds)
-                except subprocess.TimeoutExpired:
-                    process.send_signal(signal.SIGKILL)
-                    killed += 1
+            while True:  # every third run may be killed again while it resumes
+                process = subprocess.Popen([*arguments, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                for _ in range(generator.randrange(self.events)):
+                    process.stdout.readline()
+                time.sleep(generator.uniform(0, self.seconds / self.events))
+                killed += process.poll() is None
+                process.kill()
                 process.wait()
+                process.stdout.close()
                 if not (run / "run.sqlite").exists():
                     shutil.rmtree(run, ignore_errors=True)  # too early for anything to resume
-                    arguments = command(run, "--workers=2")
                 else:
                     arguments = [PROGRAM, "resume", str(run)]
                 if i % 3 != 0 or generator.random() < 0.5:
@@ -115,15 +116,13 @@ class SearchTest(unittest.TestCase):
             shutil.rmtree(run)
         self.assertGreater(killed, KILLS // 2, "most kills came too late to hit anything")
 
-    def test_interrupt_and_terminate_leave_quickly_and_resume(self):
+    def test_interrupt_and_terminate_leave_and_resume(self):
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             run = self.root / f"signal{code}"
             process = subprocess.Popen(command(run, "--epochs=2000"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             wait_for(process, lambda: list(run.glob("checkpoints/*/checkpoint*")))
-            start = time.monotonic()
             process.send_signal(number)
-            message = process.communicate(timeout=20)[1].decode()
-            self.assertLess(time.monotonic() - start, 10)
+            message = process.communicate(timeout=60)[1].decode()
             self.assertEqual(process.returncode, code, message)
             self.assertIn("bnas_search resume", message)
             # It goes on from there: stop it again soon.
@@ -131,7 +130,7 @@ class SearchTest(unittest.TestCase):
             time.sleep(0.5)
             self.assertIsNone(again.poll(), "the resumed search ended at once")
             again.send_signal(number)
-            self.assertEqual(again.wait(20), code)
+            self.assertEqual(again.wait(60), code)
 
     def test_a_full_disk_is_an_error_and_loses_nothing(self):
         disk = self.root / "disk"
@@ -150,7 +149,7 @@ class SearchTest(unittest.TestCase):
                         filler.write(bytes(1 << 16))
                 except OSError:
                     pass
-            message = process.communicate(timeout=30)[1].decode()
+            message = process.communicate(timeout=60)[1].decode()
             self.assertEqual(process.returncode, 74, message)
             self.assertIn("disk", message)
             (disk / "filler").unlink()
@@ -163,9 +162,7 @@ class SearchTest(unittest.TestCase):
         run = self.root / "twice"
         first = subprocess.Popen(command(run, "--epochs=2000"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(first, (run / "run.sqlite").exists)
-        start = time.monotonic()
         second = search([PROGRAM, "resume", str(run)])
-        self.assertLess(time.monotonic() - start, 5)
         self.assertEqual(second.returncode, 73, second.stderr.decode())
         self.assertIn(str(first.pid), second.stderr.decode())
         first.kill()
