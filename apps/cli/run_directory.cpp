@@ -176,7 +176,7 @@ std::string run_holder(const fs::path& root) {
     return "";
   }
   const bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  const std::string holder = held ? read_holder(fd) : "";
+  std::string holder = held ? read_holder(fd) : "";
   ::close(fd);
   return holder;
 }

@@ -69,12 +69,12 @@ int Terminal::width(std::FILE* stream) const {
   return columns > 0 ? columns : 80;
 }
 
-std::string Terminal::paint(std::string_view text, Color color_) const {
-  if (!color || color_ == Color::plain) {
+std::string Terminal::paint(std::string_view text, Color ink) const {
+  if (!color || ink == Color::plain) {
     return std::string(text);
   }
   static constexpr const char* kCodes[] = {"0", "1", "2", "31", "32", "33", "36"};
-  return "\033[" + std::string(kCodes[static_cast<int>(color_)]) + "m" + std::string(text) + "\033[0m";
+  return "\033[" + std::string(kCodes[static_cast<int>(ink)]) + "m" + std::string(text) + "\033[0m";
 }
 
 std::string Terminal::bar(double fraction, int columns) const {

@@ -22,7 +22,7 @@ struct Terminal {
   /// Columns now, from COLUMNS or the terminal; 80 when unknown.
   int width(std::FILE* stream) const;
 
-  std::string paint(std::string_view text, Color color_) const;
+  std::string paint(std::string_view text, Color ink) const;
   /// `fraction` of `columns` filled.
   std::string bar(double fraction, int columns) const;
 };
