@@ -160,58 +160,86 @@ void block(const FmaArgs& args, int rows) {
   }
 }
 
-template <int kVectors>
+constexpr int kChannelRows = 4;
+constexpr int kChannelVectors = 2;
+
+template <int kRows, int kVectors>
 void channel_tile(const FmaArgs& t) {
   const D d;
   const int tail = t.columns - (kVectors - 1) * kLanes;
   const auto mask = hn::FirstN(d, static_cast<std::size_t>(tail));
-  V acc[kVectors];
+  V acc[kRows][kVectors];
   HWY_UNROLL(4)
-  for (int v = 0; v < kVectors; ++v) {
-    const float* c = t.c + v * kLanes;
-    acc[v] = !t.accumulate ? hn::Zero(d) : v + 1 < kVectors ? hn::LoadU(d, c) : hn::MaskedLoad(mask, d, c);
+  for (int m = 0; m < kRows; ++m) {
+    HWY_UNROLL(2)
+    for (int v = 0; v < kVectors; ++v) {
+      const float* c = t.c + m * t.c_row + v * kLanes;
+      acc[m][v] = !t.accumulate ? hn::Zero(d) : v + 1 < kVectors ? hn::LoadU(d, c) : hn::MaskedLoad(mask, d, c);
+    }
   }
+  const std::ptrdiff_t row = t.a_row;
   for (std::int64_t r = 0; r < t.run_count; ++r) {
     const float* a = t.a + t.runs[r].a;
     const float* b = t.b + t.runs[r].b;
     for (std::int64_t k = 0; k < t.run_length; ++k) {
-      HWY_UNROLL(4)
+      HWY_UNROLL(2)
       for (int v = 0; v < kVectors; ++v) {
-        acc[v] = fused(hn::LoadU(d, a + v * kLanes), hn::LoadU(d, b + v * kLanes), acc[v]);
+        const V bv = hn::LoadU(d, b + v * kLanes);
+        HWY_UNROLL(4)
+        for (int m = 0; m < kRows; ++m) {
+          acc[m][v] = fused(hn::LoadU(d, a + m * row + v * kLanes), bv, acc[m][v]);
+        }
       }
       a += t.a_step;
       b += t.b_step;
     }
   }
   HWY_UNROLL(4)
-  for (int v = 0; v + 1 < kVectors; ++v) {
-    hn::StoreU(acc[v], d, t.c + v * kLanes);
+  for (int m = 0; m < kRows; ++m) {
+    float* c = t.c + m * t.c_row;
+    HWY_UNROLL(2)
+    for (int v = 0; v + 1 < kVectors; ++v) {
+      hn::StoreU(acc[m][v], d, c + v * kLanes);
+    }
+    float* last = c + (kVectors - 1) * kLanes;
+    if (tail == kLanes) {
+      hn::StoreU(acc[m][kVectors - 1], d, last);
+    } else {
+      hn::BlendedStore(acc[m][kVectors - 1], mask, d, last);
+    }
   }
-  hn::BlendedStore(acc[kVectors - 1], mask, d, t.c + (kVectors - 1) * kLanes);
 }
 
-void channels(const FmaArgs& args) {
+template <int kVectors>
+void channel_tile_of_rows(const FmaArgs& t, int rows) {
+  switch (rows) {
+    case 1:
+      return channel_tile<1, kVectors>(t);
+    case 2:
+      return channel_tile<2, kVectors>(t);
+    case 3:
+      return channel_tile<3, kVectors>(t);
+    default:
+      return channel_tile<4, kVectors>(t);
+  }
+}
+
+void channels(const FmaArgs& args, int rows) {
   FmaArgs t = args;
-  for (int j = 0; j < args.columns;) {
-    const int count = std::min((args.columns - j + kLanes - 1) / kLanes, 4);
-    t.columns = std::min(args.columns - j, count * kLanes);
-    t.a = args.a + j;
+  for (int j = 0; j < args.columns; j += t.columns) {
+    t.columns = std::min(args.columns - j, kChannelVectors * kLanes);
     t.b = args.b + j;
-    t.c = args.c + j;
-    switch (count) {
-      case 1:
-        channel_tile<1>(t);
-        break;
-      case 2:
-        channel_tile<2>(t);
-        break;
-      case 3:
-        channel_tile<3>(t);
-        break;
-      default:
-        channel_tile<4>(t);
+    for (int m = 0; m < rows;) {
+      const int height = part(rows - m, kChannelRows);
+      t.a = args.a + m * args.a_row + j;
+      t.c = args.c + m * args.c_row + j;
+      if (t.columns > kLanes) {
+        channel_tile_of_rows<2>(t, height);
+      } else {
+        channel_tile_of_rows<1>(t, height);
+      }
+      m += height;
     }
-    j += t.columns;
   }
 }
 
@@ -226,7 +254,7 @@ HWY_EXPORT(block);
 HWY_EXPORT(channels);
 
 void fma_block(const FmaArgs& args, int rows) { HWY_DYNAMIC_DISPATCH(block)(args, rows); }
-void fma_channels(const FmaArgs& args) { HWY_DYNAMIC_DISPATCH(channels)(args); }
+void fma_channels(const FmaArgs& args, int rows) { HWY_DYNAMIC_DISPATCH(channels)(args, rows); }
 
 }  // namespace bnas::cpu
 #endif

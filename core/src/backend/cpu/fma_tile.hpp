@@ -35,7 +35,7 @@ struct FmaArgs {
 /// All of c: `rows` by args.columns.
 void fma_block(const FmaArgs& args, int rows);
 
-/// c[j] (+)= sum over k of a[k][j] * b[k][j]: one row, a contiguous in j like b (depthwise convolutions).
-void fma_channels(const FmaArgs& args);
+/// c[m][j] (+)= sum over k of a[m][k][j] * b[k][j], a contiguous in j like b (depthwise convolutions).
+void fma_channels(const FmaArgs& args, int rows);
 
 }  // namespace bnas::cpu
