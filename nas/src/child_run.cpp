@@ -184,6 +184,9 @@ void ChildRun::run_epoch() {
     save_best();
   }
   save();
+  if (complete()) {
+    save();  // the other generation too: what a finished child keeps is small
+  }
   if (context_.on_epoch) {
     context_.on_epoch(trial_.curve.back());
   }

@@ -118,9 +118,14 @@ TEST_F(SupervisedTrainerTest, InterruptedAnywhereItContinuesBitForBit) {
   EXPECT_EQ(best_of(root_ / "whole"), best_of(root_ / "parts"));
 }
 
-TEST_F(SupervisedTrainerTest, AFinishedChildIsNotTrainedAgain) {
+TEST_F(SupervisedTrainerTest, AFinishedChildKeepsLittleAndIsNotTrainedAgain) {
   auto trainer = make_trainer();
   const Trial first = trainer.train(trial_, child("a"));
+  for (const auto& entry : fs::directory_iterator(root_ / "a")) {
+    if (entry.path().filename().string().starts_with("checkpoint")) {
+      EXPECT_LT(entry.file_size(), 4096U) << "optimizer slots of a finished child";
+    }
+  }
   std::atomic<bool> stop{true};  // a single batch more would be refused
   ChildContext context = child("a");
   context.stop = &stop;
