@@ -30,12 +30,34 @@ struct Prediction {
   double disk = 0.0;
 };
 
+/// Seconds as a line over multiplies: kernels follow the multiplies, everything around them does not.
+struct Line {
+  double intercept = 0.0;
+  double slope = 0.0;
+
+  Line(double x0, double y0, double x1, double y1) : slope(x1 > x0 ? std::max(0.0, (y1 - y0) / (x1 - x0)) : 0.0) {
+    intercept = std::max(0.0, y0 - slope * x0);
+  }
+  /// Of a cell of `blocks` blocks: each adds operations, and with them the part that is not multiplies.
+  double at(int blocks, double macs) const { return intercept * blocks + slope * macs; }
+};
+
 Prediction predict(const Config& config, SearchObjects& objects) {
   const int workers = worker_count(config);
   const int blocks = static_cast<int>(config.blocks);
   const std::vector<nas::Genotype> first = objects.space.first();
-  const Calibration measured =
-      calibrate(*objects.trainer, objects.space, first[first.size() / 2], std::filesystem::temp_directory_path());
+  const auto macs_of = [&](const nas::Genotype& cell) {
+    const nas::NetworkCost cost = objects.trainer->cost(cell);
+    return cost.binary_macs + cost.real_macs;
+  };
+  const auto [lightest, heaviest] =
+      std::minmax_element(first.begin(), first.end(),
+                          [&](const nas::Genotype& a, const nas::Genotype& b) { return macs_of(a) < macs_of(b); });
+  const std::filesystem::path scratch = std::filesystem::temp_directory_path();
+  const Calibration measured = calibrate(*objects.trainer, objects.space, *heaviest, scratch);
+  const Calibration light = calibrate(*objects.trainer, objects.space, *lightest, scratch);
+  const Line image(light.macs, light.image_seconds, measured.macs, measured.image_seconds);
+  const Line fixed(light.macs, light.fixed_seconds, measured.macs, measured.fixed_seconds);
 
   Prediction out;
   out.trials = static_cast<double>(objects.strategy->planned_trials());
@@ -51,8 +73,8 @@ Prediction predict(const Config& config, SearchObjects& objects) {
         b == 1 ? std::min(first_level, out.trials) : std::max(0.0, out.trials - first_level) / std::max(1, blocks - 1);
     level.macs = cost.macs;
     const double relative = measured.macs > 0.0 ? cost.macs / measured.macs : 1.0;
-    level.seconds = level.trials * relative *
-                    (images * measured.image_seconds + static_cast<double>(config.epochs) * measured.fixed_seconds);
+    level.seconds =
+        level.trials * (images * image.at(b, cost.macs) + static_cast<double>(config.epochs) * fixed.at(b, cost.macs));
     out.disk += level.trials * measured.child_disk * cost.weights / std::max(1.0, measured.weights);
     largest = std::max(largest, relative);
     out.seconds += level.seconds / workers;

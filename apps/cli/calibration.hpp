@@ -9,7 +9,7 @@ namespace bnas::cli {
 /// What one child costs on this machine, measured by really training two tiny ones.
 struct Calibration {
   double image_seconds = 0.0;  ///< per training image, of the measured cell
-  double fixed_seconds = 0.0;  ///< set-up and one validation, of the measured cell
+  double fixed_seconds = 0.0;  ///< set-up and one validation, of the same cell
   double macs = 0.0;           ///< multiplies per image of the measured cell
   double child_memory = 0.0;   ///< growth of the process, bytes
   double child_disk = 0.0;     ///< bytes in a child's directory
