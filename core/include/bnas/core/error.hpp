@@ -7,7 +7,7 @@
 
 namespace bnas {
 
-/// Who can mend an error; the programs map it to their exit code (docs/exit-codes in README).
+/// Who can mend an error; the programs map it to their exit code (table in the README).
 enum class ErrorKind {
   usage,        ///< wrong argument or configuration: 2
   bad_data,     ///< corrupt file or data set: 65
