@@ -17,12 +17,11 @@ namespace bnas::emu {
 
 class RaceCells;
 
-/// Bits of the shadow byte that stands for each byte of memory.
-enum Shadow : std::uint8_t {
-  kInitialized = 1,
-  kReadInLaunch = 2,     ///< a kernel of the launch in progress read it
-  kWrittenInLaunch = 4,  ///< a kernel of the launch in progress wrote it
-};
+/// Bits of the shadow byte that stands for each byte of memory: whether it was ever written, and what the launch in
+/// progress did with it.
+inline constexpr std::uint8_t kInitialized = 1;
+inline constexpr std::uint8_t kReadInLaunch = 2;
+inline constexpr std::uint8_t kWrittenInLaunch = 4;
 
 /// One range of addresses that kernels may use: an allocation of the device, or host memory that it can reach.
 /// Objects stay where they are and are reused only long after release, so that kernels may keep pointers to them.

@@ -39,6 +39,10 @@ struct KernelInfo {
 
 struct ModuleContents;
 struct Program;
+struct Instruction;
+class Statement;
+/// Chooses how a parsed instruction is executed.
+using Binder = void (*)(const Statement&, Instruction&);
 
 /// One PTX text, immutable after load except for the contents of its variables. Several devices need a module each.
 class Module {
@@ -55,8 +59,8 @@ class Module {
 
   /// A line of the text, from 1, without leading blanks.
   std::string_view line(int number) const;
-  /// The decoded form of a kernel, made when first asked for (by any thread). Throws PtxError.
-  std::shared_ptr<const Program> program(std::string_view mangled) const;
+  /// The decoded form of a kernel, made with `bind` when first asked for (by any thread). Throws PtxError.
+  std::shared_ptr<const Program> program(std::string_view mangled, Binder bind) const;
   const ModuleContents& contents() const { return *contents_; }
 
  private:
