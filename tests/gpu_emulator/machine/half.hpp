@@ -15,10 +15,10 @@ enum class Rounding : u8 { rn, rz, rm, rp };
 /// Values of f16 and bf16 as their bits. Arithmetic happens in float, whose 24 bits make rounding twice harmless for
 /// sums, products, quotients and roots (24 >= 2 * 11 + 2).
 struct Half {
-  u16 bits = 0;
+  u16 bits;
 };
 struct BFloat {
-  u16 bits = 0;
+  u16 bits;
 };
 
 inline float to_float(Half h) {
