@@ -6,10 +6,6 @@
 
 namespace bnas::emu {
 
-// A barrier instruction: from[0] the barrier, from[1] the number of threads or -1, from[2] a predicate or -1, to the
-// result; mode as below; flag: the result is a predicate.
-enum BarrierMode : u8 { kSync, kRedAnd, kRedOr, kRedCount, kArrive };
-
 void Block::arrive(Warp& warp, std::size_t group, LaneMask mask) {
   const Instruction& i = *instruction_;
   const int pc = warp.groups[group].pc;
@@ -32,7 +28,7 @@ void Block::arrive(Warp& warp, std::size_t group, LaneMask mask) {
     barrier.all = barrier.all && holds == mask;
     barrier.count += static_cast<u32>(std::popcount(holds));
   }
-  if (i.mode == kArrive) {
+  if (static_cast<BarrierMode>(i.mode) == BarrierMode::arrive) {
     warp.groups[group] = {pc + 1, mask};
   } else {
     warp.groups[group] = {pc, mask, LaneGroup::State::waits_at_barrier, static_cast<int>(id)};
@@ -90,8 +86,9 @@ void Block::release_barrier(unsigned id) {
         continue;
       }
       const Instruction& i = program_.code[static_cast<std::size_t>(group.pc)];
-      if (i.mode != kSync) {
-        const u32 value = i.mode == kRedAnd ? b.all : i.mode == kRedOr ? b.any : b.count;
+      const auto mode = static_cast<BarrierMode>(i.mode);
+      if (mode != BarrierMode::sync) {
+        const u32 value = mode == BarrierMode::red_and ? b.all : mode == BarrierMode::red_or ? b.any : b.count;
         if (i.flag) {
           set_predicate(i.to, value != 0 ? kAllLanes : 0, group.lanes);
         } else {

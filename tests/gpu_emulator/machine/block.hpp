@@ -64,6 +64,10 @@ struct Warp {
   std::vector<AsyncCopy> pending;
 };
 
+/// A barrier instruction's Instruction::mode. Its from[0] is the barrier, from[1] the number of threads or -1, from[2]
+/// a predicate or -1; `to` takes the result of a reduction, a predicate where `flag` is set.
+enum class BarrierMode : u8 { sync, red_and, red_or, red_count, arrive };
+
 /// What all blocks of a launch share.
 struct LaunchState {
   const Module* module = nullptr;
