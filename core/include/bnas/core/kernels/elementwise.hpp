@@ -80,11 +80,12 @@ struct ReluBackward {
   using Signature = void(Stream&, const Tensor& dy, const Tensor& y, Tensor& dx, GradMode mode);
 };
 
-/// y = keep ? x * scale : 0, where keep = uniform(key, i) >= rate for element i; x f32, may alias y.
-/// Forward and backward are the same map, so nothing is saved.
+/// y = keep ? x * scale : 0, where keep = key.uniform(i) >= rate for element i and key = step_key(step, site, dropout);
+/// x f32, may alias y; step u8 with the bytes of a StepValues. Forward and backward are the same map: nothing is saved.
 struct Dropout {
   static constexpr const char* name = "dropout";
-  using Signature = void(Stream&, const Tensor& x, RandomKey key, float rate, float scale, Tensor& y, GradMode mode);
+  using Signature = void(Stream&, const Tensor& x, const Tensor& step, std::uint64_t site, float rate, float scale,
+                         Tensor& y, GradMode mode);
 };
 
 /// y (rows, sum of C_i) = inputs side by side along channels; all f32 or all bits, equal rows.

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What adapters of kernels ask of a stream of the CUDA backend.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+
+#include "backend/cuda/memory.hpp"
+#include "bnas/cuda/device_error.hpp"
+
+namespace bnas::cuda_backend {
+
+/// See Stream. Kernels, copies and allocations are ordered on one CUDA stream.
+class CudaStream final : public Stream {
+ public:
+  /// Counters that kernels share to find their last block: zero between kernels, each kernel leaves them so.
+  static constexpr int kTickets = 1 << 16;
+
+  CudaStream(Backend& backend, int device);
+  ~CudaStream() override;
+
+  Backend& backend() const override { return backend_; }
+  std::shared_ptr<Storage> allocate(std::size_t bytes) override { return allocator_->allocate(bytes); }
+  /// Also throws for an index out of range that a kernel met since the last call.
+  void synchronize() override;
+  std::unique_ptr<Repeated> repeat(std::function<void()> work) override;
+  MemoryStats memory() const override { return allocator_->stats(); }
+  void set_memory_limit(std::size_t bytes) override { allocator_->set_limit(bytes); }
+
+  cudaStream_t get() const { return handle_->get(); }
+  int device_index() const { return handle_->device(); }
+  int* tickets() const { return tickets_; }
+  cuda::DeviceError* error() const { return error_; }
+  const std::shared_ptr<CachingAllocator>& allocator() const { return allocator_; }
+
+ private:
+  Backend& backend_;
+  std::shared_ptr<StreamHandle> handle_;
+  std::shared_ptr<CachingAllocator> allocator_;  // outlives the stream while storage is alive
+  std::shared_ptr<Storage> fixed_;               // tickets_ and error_
+  int* tickets_ = nullptr;
+  cuda::DeviceError* error_ = nullptr;
+  cuda::DeviceError* host_error_ = nullptr;  // pinned; as error_ was at the last synchronization
+};
+
+/// The stream of a kernel call; its device is current from then on.
+CudaStream& cuda_stream(Stream& stream);
+
+}  // namespace bnas::cuda_backend
