@@ -16,11 +16,14 @@ if(BNAS_SANITIZE)
   target_link_options(bnas_options INTERFACE -fsanitize=${BNAS_SANITIZE})
 endif()
 
-# bnas_library(NAME [PUBLIC libs...] [PRIVATE libs...]): all of src/**.cpp, public headers under include/.
+# bnas_library(bnas_NAME [PUBLIC libs...] [PRIVATE libs...]): all of src/**.cpp, public headers under include/; also
+# known as bnas::NAME.
 function(bnas_library name)
   cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/src/*.cpp)
   add_library(${name} STATIC ${sources})
+  string(REPLACE bnas_ bnas:: alias ${name})
+  add_library(${alias} ALIAS ${name})
   target_include_directories(${name} PUBLIC include PRIVATE src)
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE bnas_options ${ARG_PRIVATE})
   target_compile_features(${name} PUBLIC cxx_std_20)

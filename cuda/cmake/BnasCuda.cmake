@@ -17,6 +17,7 @@ if(NOT BNAS_CUDA STREQUAL "OFF")
     # Shared, so that the same binaries run on the GPU and, in the tests, on the emulator.
     set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
     enable_language(CUDA)
+    set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)  # who links the kernels, from whichever directory, links the runtime too
     find_package(CUDAToolkit 12.0 REQUIRED)
     set(BNAS_HAS_CUDA ON)
   elseif(BNAS_CUDA STREQUAL "ON")
@@ -30,7 +31,7 @@ else()
 endif()
 
 add_library(bnas_cuda_options INTERFACE)
-target_compile_options(bnas_cuda_options INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:
+target_compile_options(bnas_cuda_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off> $<$<COMPILE_LANGUAGE:CUDA>:
   # As -ffp-contract=off on the host: a fused multiply-add is written where it is meant, so that devices agree.
   --fmad=false
   # Profilers and checkers name source lines; PTX in plain text is what the emulator reads.
