@@ -38,5 +38,6 @@ endforeach()
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/bnas-config.cmake.in bnas-config.cmake
                               INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(bnas-config-version.cmake VERSION ${BNAS_VERSION_TEXT} COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/BnasCudnn.cmake DESTINATION ${package_dir} COMPONENT bnas)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/bnas-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/bnas-config-version.cmake
         DESTINATION ${package_dir} COMPONENT bnas)

@@ -7,6 +7,7 @@
 #include "backend/cuda/status.hpp"
 #include "backend/cuda/stream.hpp"
 #include "bnas/core/tensor.hpp"
+#include "bnas/cuda/scratch.hpp"
 #include "bnas/portable/step_values.hpp"
 
 namespace bnas::cuda_backend {
@@ -18,10 +19,12 @@ class Call {
 
   cudaStream_t stream() const { return stream_.get(); }
   CudaStream& owner() const { return stream_; }
-  int* tickets() const { return stream_.tickets(); }
   cuda::DeviceError* error() const { return stream_.error(); }
-  /// Scratch memory, valid for the work that this call enqueues.
-  std::shared_ptr<Storage> workspace(std::size_t bytes) const { return stream_.allocate(bytes); }
+  /// Scratch memory for the work that this call enqueues; it returns to the stream with the Call.
+  cuda::Scratch scratch(std::size_t bytes) {
+    scratch_ = bytes == 0 ? nullptr : stream_.allocate(bytes);
+    return {bytes == 0 ? nullptr : scratch_->data(), bytes, stream_.tickets()};
+  }
 
   void expect(const char* name, const Tensor& tensor, DType dtype) const;
   void expect(const char* name, const Tensor& tensor, DType dtype, const Shape& shape) const;
@@ -39,6 +42,7 @@ class Call {
 
   const char* op_;
   CudaStream& stream_;
+  std::shared_ptr<Storage> scratch_;
 };
 
 /// Null for an undefined tensor.

@@ -4,6 +4,7 @@
 #include "backend/cuda/repeated.hpp"
 #include "backend/cuda/status.hpp"
 #include "bnas/core/error.hpp"
+#include "bnas/cuda/scratch.hpp"
 
 namespace bnas::cuda_backend {
 namespace {
@@ -37,9 +38,9 @@ CudaStream::CudaStream(Backend& backend, int device)
     : backend_(backend),
       handle_(std::make_shared<StreamHandle>(device)),
       allocator_(std::make_shared<CachingAllocator>(make_memory_source(handle_))) {
-  constexpr std::size_t kTicketBytes = kTickets * sizeof(int);
+  constexpr std::size_t kTicketBytes = cuda::kTickets * sizeof(unsigned);
   fixed_ = allocator_->allocate(kTicketBytes + sizeof(cuda::DeviceError));
-  tickets_ = static_cast<int*>(fixed_->data());
+  tickets_ = static_cast<unsigned*>(fixed_->data());
   error_ = reinterpret_cast<cuda::DeviceError*>(static_cast<char*>(fixed_->data()) + kTicketBytes);
   require(cudaMemsetAsync(fixed_->data(), 0, fixed_->bytes(), get()), "stream", device);
   require(cudaMallocHost(reinterpret_cast<void**>(&host_error_), sizeof(cuda::DeviceError)), "stream", device);

@@ -14,9 +14,6 @@ namespace bnas::cuda_backend {
 /// See Stream. Kernels, copies and allocations are ordered on one CUDA stream.
 class CudaStream final : public Stream {
  public:
-  /// Counters that kernels share to find their last block: zero between kernels, each kernel leaves them so.
-  static constexpr int kTickets = 1 << 16;
-
   CudaStream(Backend& backend, int device);
   ~CudaStream() override;
 
@@ -30,7 +27,7 @@ class CudaStream final : public Stream {
 
   cudaStream_t get() const { return handle_->get(); }
   int device_index() const { return handle_->device(); }
-  int* tickets() const { return tickets_; }
+  unsigned* tickets() const { return tickets_; }
   cuda::DeviceError* error() const { return error_; }
   const std::shared_ptr<CachingAllocator>& allocator() const { return allocator_; }
 
@@ -39,7 +36,7 @@ class CudaStream final : public Stream {
   std::shared_ptr<StreamHandle> handle_;
   std::shared_ptr<CachingAllocator> allocator_;  // outlives the stream while storage is alive
   std::shared_ptr<Storage> fixed_;               // tickets_ and error_
-  int* tickets_ = nullptr;
+  unsigned* tickets_ = nullptr;
   cuda::DeviceError* error_ = nullptr;
   cuda::DeviceError* host_error_ = nullptr;  // pinned; as error_ was at the last synchronization
 };
