@@ -91,6 +91,9 @@ Training::Training(Stream& stream, NetworkPlan plan, const Recipe& recipe, const
       correct_(Tensor::zeros(stream, {}, DType::i32)) {
   network_.parameters([this](nn::Parameter& parameter) { parameters_.push_back(&parameter); });
   optimizer_->prepare(stream_, parameters_);
+  if (recipe_.layers.weight == PseudoGradient::ste_sign) {
+    weight_bits_.emplace(stream_, parameters_);
+  }
 }
 
 StepValues Training::step_values(std::int64_t number, float lr, const RandomKey& random) const {
@@ -103,6 +106,9 @@ void Training::step(const Tensor& images, const Tensor& labels, const Tensor& va
 
 void Training::step(const Tensor& images, const Tensor& labels, const Tensor& values,
                     const std::function<void(const PlanNode&, const Var&)>& visit) {
+  if (weight_bits_) {
+    weight_bits_->binarize(stream_);
+  }
   Tape tape(stream_);
   Context ctx{stream_, &tape, Mode::train, values};
   const Var logits = network_.forward(ctx, Var{images}, visit);
@@ -112,6 +118,9 @@ void Training::step(const Tensor& images, const Tensor& labels, const Tensor& va
   dispatch<kernels::Scale>(stream_, loss.value, static_cast<float>(labels.numel()), loss_sum_, GradMode::accumulate);
   saved_bytes_ = tape.saved_bytes();
   tape.backward(loss);
+  if (weight_bits_) {
+    weight_bits_->mask_gradients(stream_);
+  }
   if (recipe_.grad_clip > 0.0F) {
     optim::clip_grad_norm(stream_, parameters_, recipe_.grad_clip);
   }

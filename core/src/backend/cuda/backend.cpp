@@ -27,6 +27,7 @@ class CudaBackend final : public Backend {
                    std::to_string(tenths % 10) + " GiB";
     register_elementwise(kernels_);
     register_sign(kernels_);
+    register_latent_weights(kernels_);
     register_binary_conv(kernels_);
     register_conv(kernels_);
     register_norm(kernels_);

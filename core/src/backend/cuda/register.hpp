@@ -8,6 +8,7 @@ namespace bnas::cuda_backend {
 
 void register_elementwise(KernelTable& table);
 void register_sign(KernelTable& table);
+void register_latent_weights(KernelTable& table);
 void register_binary_conv(KernelTable& table);
 void register_conv(KernelTable& table);
 void register_norm(KernelTable& table);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "bnas/core/nn/binarized_weights.hpp"
 #include "bnas/core/optim/optimizer.hpp"
 #include "bnas/core/optim/schedule.hpp"
 #include "bnas/nas/network.hpp"
@@ -77,8 +79,9 @@ class Training {
   Network network_;
   std::vector<nn::Parameter*> parameters_;
   std::unique_ptr<optim::Optimizer> optimizer_;
-  Tensor loss_sum_;  // f32 scalar: sum of batch losses times batch sizes
-  Tensor correct_;   // i32 scalar
+  std::optional<nn::BinarizedWeights> weight_bits_;  // with the straight-through estimator
+  Tensor loss_sum_;                                  // f32 scalar: sum of batch losses times batch sizes
+  Tensor correct_;                                   // i32 scalar
   std::size_t saved_bytes_ = 0;
 };
 

@@ -2,9 +2,24 @@
 // Kernel tags: fills, conversions, signs, sums. Tensors are dense and of equal shape unless said otherwise.
 #pragma once
 
+#include <span>
+
 #include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 #include "bnas/portable/pseudo_gradient.hpp"
+
+namespace bnas {
+
+/// Latent weights of one layer and what a training step makes of them, all of one shape: the sign bits that the layer
+/// multiplies with, the bits of |latent| <= 1, and the gradient of the layer's bits, f32, which becomes the latent's.
+struct LatentWeights {
+  Tensor latent;
+  Tensor bits;
+  Tensor mask;
+  Tensor grad;
+};
+
+}  // namespace bnas
 
 namespace bnas::kernels {
 
@@ -48,6 +63,18 @@ struct Sign {
 struct MaskBackward {
   static constexpr const char* name = "mask_backward";
   using Signature = void(Stream&, const Tensor& dy, const Tensor& mask, Tensor& dx, GradMode mode);
+};
+
+/// Sign of all layers at once: bits and mask of every entry from its latent weights.
+struct BinarizeWeights {
+  static constexpr const char* name = "binarize_weights";
+  using Signature = void(Stream&, std::span<const LatentWeights> layers);
+};
+
+/// Backward of ste_sign of all layers at once, in place: grad = mask bit ? grad : 0.
+struct MaskGradients {
+  static constexpr const char* name = "mask_gradients";
+  using Signature = void(Stream&, std::span<const LatentWeights> layers);
 };
 
 /// dx (+)= dy * pseudo_gradient(kind, x); x f32.
