@@ -12,7 +12,6 @@
 #include "bnas/core/kernels/loss.hpp"
 #include "bnas/core/kernels/optim.hpp"
 #include "bnas/core/ops/binary.hpp"
-#include "bnas/core/ops/loss.hpp"
 #include "bnas/core/step_feed.hpp"
 
 namespace bnas::nas {
@@ -112,12 +111,15 @@ void Training::step(const Tensor& images, const Tensor& labels, const Tensor& va
   Tape tape(stream_);
   Context ctx{stream_, &tape, Mode::train, values};
   const Var logits = network_.forward(ctx, Var{images}, visit);
-  const Var loss = recipe_.loss == "squared_hinge" ? ops::squared_hinge(ctx, logits, labels)
-                                                   : ops::softmax_cross_entropy(ctx, logits, labels);
-  dispatch<kernels::CountCorrect>(stream_, logits.value, labels, correct_);
-  dispatch<kernels::Scale>(stream_, loss.value, static_cast<float>(labels.numel()), loss_sum_, GradMode::accumulate);
+  Tensor loss(stream_, {}, DType::f32), gradient(stream_, logits.shape(), DType::f32);
+  if (recipe_.loss == "squared_hinge") {
+    dispatch<kernels::SquaredHinge>(stream_, logits.value, labels, loss, gradient);
+  } else {
+    dispatch<kernels::SoftmaxCrossEntropy>(stream_, logits.value, labels, 0.0F, loss, gradient);
+  }
+  dispatch<kernels::AddMetrics>(stream_, logits.value, labels, loss, loss_sum_, correct_);
   saved_bytes_ = tape.saved_bytes();
-  tape.backward(loss);
+  tape.backward(logits, gradient);
   if (weight_bits_) {
     weight_bits_->mask_gradients(stream_);
   }

@@ -76,6 +76,8 @@ class Tape {
 
   /// Gradients of the scalar `loss` for all leaves. A tape runs backward once.
   void backward(const Var& loss);
+  /// The same of a loss whose gradient with respect to `y` is known: `dy`, f32 of its shape.
+  void backward(const Var& y, const Tensor& dy);
 
   /// Bytes kept for backward now; storage shared by several nodes counts once.
   std::size_t saved_bytes() const;
