@@ -43,12 +43,26 @@ CudaStream::CudaStream(Backend& backend, int device)
   tickets_ = static_cast<unsigned*>(fixed_->data());
   error_ = reinterpret_cast<cuda::DeviceError*>(static_cast<char*>(fixed_->data()) + kTicketBytes);
   require(cudaMemsetAsync(fixed_->data(), 0, fixed_->bytes(), get()), "stream", device);
+  int major = 0, minor = 0;
+  require(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "stream", device);
+  require(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "stream", device);
+  compute_capability_ = 10 * major + minor;
   require(cudaMallocHost(reinterpret_cast<void**>(&host_error_), sizeof(cuda::DeviceError)), "stream", device);
 }
 
 CudaStream::~CudaStream() {
   cudaStreamSynchronize(handle_->get());  // what is queued may still use what dies now
   cudaFreeHost(host_error_);
+}
+
+const cuda::Handles& CudaStream::handles() {
+  if (!handles_) {
+    handle_workspace_ = allocator_->allocate(cuda::cublas_workspace_bytes(compute_capability_));
+    cuda::Handles opened;
+    require(opened.open(get(), handle_workspace_->data(), handle_workspace_->bytes()), "libraries", device_index());
+    handles_ = std::move(opened);
+  }
+  return *handles_;
 }
 
 void CudaStream::synchronize() {

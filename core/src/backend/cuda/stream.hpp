@@ -5,9 +5,11 @@
 #include <cuda_runtime_api.h>
 
 #include <memory>
+#include <optional>
 
 #include "backend/cuda/memory.hpp"
 #include "bnas/cuda/device_error.hpp"
+#include "bnas/cuda/handles.hpp"
 
 namespace bnas::cuda_backend {
 
@@ -27,6 +29,10 @@ class CudaStream final : public Stream {
 
   cudaStream_t get() const { return handle_->get(); }
   int device_index() const { return handle_->device(); }
+  /// 10 major + minor.
+  int compute_capability() const { return compute_capability_; }
+  /// cuBLAS and cuDNN on this stream; opened at the first call, which must not be recorded.
+  const cuda::Handles& handles();
   unsigned* tickets() const { return tickets_; }
   cuda::DeviceError* error() const { return error_; }
   const std::shared_ptr<CachingAllocator>& allocator() const { return allocator_; }
@@ -35,7 +41,10 @@ class CudaStream final : public Stream {
   Backend& backend_;
   std::shared_ptr<StreamHandle> handle_;
   std::shared_ptr<CachingAllocator> allocator_;  // outlives the stream while storage is alive
-  std::shared_ptr<Storage> fixed_;               // tickets_ and error_
+  int compute_capability_ = 0;
+  std::shared_ptr<Storage> handle_workspace_;
+  std::optional<cuda::Handles> handles_;  // dies before its workspace
+  std::shared_ptr<Storage> fixed_;        // tickets_ and error_
   unsigned* tickets_ = nullptr;
   cuda::DeviceError* error_ = nullptr;
   cuda::DeviceError* host_error_ = nullptr;  // pinned; as error_ was at the last synchronization
