@@ -14,6 +14,7 @@
 
 #include "bnas/core/backend.hpp"
 #include "bnas/core/kernels/optim.hpp"
+#include "bnas/core/step_feed.hpp"
 #include "bnas/nas/network_builder.hpp"
 #include "bnas/nas/training.hpp"
 #include "kernels/peaks.hpp"
@@ -64,22 +65,22 @@ class Child {
     for (std::int64_t i = 0; i < images_.numel(); ++i) {
       images_.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(key.bits(static_cast<std::uint64_t>(i)));
     }
+    order_ = Tensor::zeros(*stream_, {kBatch * 8}, DType::i32);
     for (std::int32_t i = 0; i < kBatch * 8; ++i) {
+      order_.data<std::int32_t>()[i] = i;
       labels_.data<std::int32_t>()[i] = i % 10;
     }
   }
 
   void steps(int count) {
-    std::vector<std::int32_t> rows(kBatch);
     for (int s = 0; s < count; ++s) {
-      for (int i = 0; i < kBatch; ++i) {
-        rows[static_cast<std::size_t>(i)] = (s % 8) * kBatch + i;
-      }
-      const Tensor indices = Tensor::from_host(*stream_, {kBatch}, std::span<const std::int32_t>(rows));
+      StepValues values = training_.step_values(s + 1, 1e-3F, RandomKey{});
+      values.first_row = s % 8 * kBatch;
+      const Tensor step = step_tensor(*stream_, values);
       Tensor batch(*stream_, {kBatch, 28, 28, 1}, DType::f32);
       Tensor labels(*stream_, {kBatch}, DType::i32);
-      dispatch<kernels::GatherBatch>(*stream_, images_, labels_, indices, batch, labels);
-      training_.step(batch, labels, 1e-3F, RandomKey{});
+      dispatch<kernels::GatherBatch>(*stream_, images_, labels_, order_, step, batch, labels);
+      training_.step(batch, labels, step);
     }
   }
   Stream& stream() { return *stream_; }
@@ -89,6 +90,7 @@ class Child {
   std::unique_ptr<Stream> stream_;
   Training training_;
   Tensor images_;
+  Tensor order_;
   Tensor labels_;
 };
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # What must compile alone, and what must not compile at all.
 
-# bnas_header_test(TARGET): compiles each public header of a layer in a translation unit of its own, twice included,
-# with nothing but what users of that layer see. A failure is a failed build.
-function(bnas_header_test target)
+# bnas_header_test(TARGET FOLDER): compiles each public header of a layer, those in include/FOLDER, in a translation
+# unit of its own, twice included, with nothing but what users of that layer see. A failure is a failed build.
+function(bnas_header_test target folder)
   get_target_property(layer_dir ${target} SOURCE_DIR)
-  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${layer_dir}/include ${layer_dir}/include/*.hpp)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${layer_dir}/include ${layer_dir}/include/${folder}/*.hpp)
   set(units "")
   foreach(header ${headers})
     string(MAKE_C_IDENTIFIER ${header} stem)

@@ -49,6 +49,8 @@ int exit_code(ErrorKind kind) {
       return kLocked;
     case ErrorKind::io:
       return kIo;
+    case ErrorKind::device_fault:
+      return kStoppedEarly;
     case ErrorKind::internal:
       return kInternal;
   }

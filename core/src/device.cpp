@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "backend/cpu/backend.hpp"
+#include "backend/cuda/backend.hpp"
 #include "bnas/core/backend.hpp"
 #include "bnas/core/error.hpp"
 #include "bnas/core/stream.hpp"
@@ -35,11 +36,23 @@ Backend& backend_for(Device device) {
   if (device.type == DeviceType::cpu) {
     return cpu::backend();
   }
+  const cuda_backend::Devices found = cuda_backend::devices();
+  if (device.index < found.count) {
+    return cuda_backend::backend(device.index);
+  }
   throw Error(ErrorKind::unavailable,
-              "device " + device.text() + " is not available: this build has no CUDA backend; use --device cpu");
+              "device " + device.text() + " is not available: " +
+                  (found.count == 0 ? found.reason
+                                    : "there are " + std::to_string(found.count) + " CUDA devices, counted from 0"));
 }
 
-std::vector<Device> available_devices() { return {Device{}}; }
+std::vector<Device> available_devices() {
+  std::vector<Device> devices{Device{}};
+  for (int i = 0; i < cuda_backend::devices().count; ++i) {
+    devices.push_back({DeviceType::cuda, i});
+  }
+  return devices;
+}
 
 Device Stream::device() const { return backend().device(); }
 

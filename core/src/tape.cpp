@@ -57,9 +57,18 @@ GradSlot Tape::slot(std::int32_t index) {
 }
 
 void Tape::backward(const Var& loss) {
-  check(loss.needs_grad(), "backward", "the loss does not depend on any leaf of this tape");
   check(loss.value.numel() == 1, "backward", "the loss has shape " + loss.shape().text() + ", not a scalar");
-  slot(loss.node).tensor.fill(stream_, 1.0F);
+  backward(loss, Tensor::full(stream_, loss.shape(), 1.0F));
+}
+
+void Tape::backward(const Var& y, const Tensor& dy) {
+  check(y.needs_grad(), "backward", "the loss does not depend on any leaf of this tape");
+  check(dy.dtype() == DType::f32 && dy.shape() == y.shape(), "backward",
+        "gradient " + dy.shape().text() + " does not match value " + y.shape().text());
+  Node& end = nodes_[static_cast<std::size_t>(y.node)];
+  check(static_cast<bool>(end.backward), "backward", "the loss is a leaf");
+  end.grad = dy;
+  end.grad_written = true;
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     Node& node = nodes_[i];
     if (!node.backward) {

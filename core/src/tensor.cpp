@@ -28,7 +28,7 @@ constexpr DType dtype_of() {
 }
 
 template <class T>
-Tensor upload(Stream& stream, const Shape& shape, std::span<const T> values) {
+Tensor to_device(Stream& stream, const Shape& shape, std::span<const T> values) {
   check(static_cast<std::int64_t>(values.size()) == shape.numel(), "from_host",
         std::to_string(values.size()) + " values for shape " + shape.text());
   Tensor tensor(stream, shape, dtype_of<T>());
@@ -58,13 +58,13 @@ Tensor Tensor::full(Stream& stream, const Shape& shape, float value) {
 }
 
 Tensor Tensor::from_host(Stream& stream, const Shape& shape, std::span<const float> values) {
-  return upload(stream, shape, values);
+  return to_device(stream, shape, values);
 }
 Tensor Tensor::from_host(Stream& stream, const Shape& shape, std::span<const std::int32_t> values) {
-  return upload(stream, shape, values);
+  return to_device(stream, shape, values);
 }
 Tensor Tensor::from_host(Stream& stream, const Shape& shape, std::span<const std::uint8_t> values) {
-  return upload(stream, shape, values);
+  return to_device(stream, shape, values);
 }
 
 template <class T>
@@ -105,6 +105,12 @@ void Tensor::copy_from(Stream& stream, const Tensor& from) {
   check(from.shape_ == shape_ && from.dtype_ == dtype_, "copy",
         std::string(dtype_name(from.dtype_)) + from.shape_.text() + " into " + dtype_name(dtype_) + shape_.text());
   dispatch<kernels::Copy>(stream, from, *this);
+}
+
+void Tensor::upload(Stream& stream, std::span<const std::byte> bytes) {
+  check(bytes.size() <= this->bytes(), "upload",
+        std::to_string(bytes.size()) + " bytes into " + dtype_name(dtype_) + " " + shape_.text());
+  stream.backend().copy_from_host(raw(), bytes.data(), bytes.size(), stream);
 }
 
 std::vector<float> Tensor::to_host(Stream& stream) const {

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "bnas/core/error.hpp"
+#include "bnas/core/trace.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -43,6 +44,7 @@ void make_directory(const std::filesystem::path& directory) {
 }  // namespace
 
 Attempt attempt_child(ChildTrainer& trainer, const Trial& trial, const ChildContext& context) {
+  const TraceRange range(TraceCategory::child, "child", trial.id);
   make_directory(context.directory);
   const auto failed = [&](const std::string& why) { return Attempt{Attempt::End::failed, trial, why}; };
   const auto begin = std::chrono::steady_clock::now();

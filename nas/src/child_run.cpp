@@ -19,6 +19,11 @@ RandomKey trial_key(const TrainerConfig& config, const Trial& trial, RandomPurpo
   return {config.seed, static_cast<std::uint64_t>(trial.id), purpose};
 }
 
+std::int64_t epoch_images(const Budget& budget, const DeviceImages& train) {
+  const std::int64_t all = train.labels.numel();
+  return budget.max_images > 0 ? std::min(budget.max_images, all) : all;
+}
+
 /// Doubles travel through checkpoint counters by their bits.
 std::int64_t to_counter(double value) { return std::bit_cast<std::int64_t>(value); }
 double from_counter(std::int64_t bits) { return std::bit_cast<double>(bits); }
@@ -33,7 +38,12 @@ ChildRun::ChildRun(Stream& stream, NetworkPlan plan, const TrainerConfig& config
       valid_(valid),
       context_(context),
       trial_(trial),
+      images_(epoch_images(trial.budget, train)),
       training_(stream, std::move(plan), config.recipe, trial_key(config, trial, RandomPurpose::init)),
+      feed_(stream, batches()),
+      order_(stream, {images_}, DType::i32),
+      whole_batch_(stream.repeat([this] { run_batch(config_.recipe.batch_size); })),
+      last_batch_(stream.repeat([this] { run_batch(images_ % config_.recipe.batch_size); })),
       store_(context.directory, config.run_id, trial.id) {
   trial_.curve.clear();
   trial_.reward = 0.0;
@@ -74,7 +84,7 @@ void ChildRun::restore() {
                             "child anew",
                             loaded->path.string(), epoch_, trial_.budget.epochs));
   }
-  training_.set_steps(checkpoint.counter("steps"));
+  steps_ = checkpoint.counter("steps");
   trial_.best_epoch = static_cast<int>(checkpoint.counter("best_epoch"));
   trial_.reward = from_counter(checkpoint.counter("best_accuracy"));
   for (std::int64_t e = 1; e <= epoch_; ++e) {
@@ -100,7 +110,7 @@ void ChildRun::save() {
   checkpoint.counters = {{"epoch", epoch_},
                          {"batch", batch_},
                          {"diverged", diverged_ ? 1 : 0},
-                         {"steps", training_.steps()},
+                         {"steps", steps_},
                          {"best_epoch", trial_.best_epoch},
                          {"best_accuracy", to_counter(trial_.reward)}};
   for (const EpochMetrics& m : trial_.curve) {
@@ -129,29 +139,44 @@ void ChildRun::save_best() {
   write_file_atomic(context_.directory / kBestWeightsFile, serialize_tensors(file));
 }
 
-void ChildRun::run_batch(std::span<const std::int32_t> rows, float lr, const RandomKey& random) {
+std::int64_t ChildRun::batches() const {
+  const std::int64_t size = config_.recipe.batch_size;
+  return (images_ + size - 1) / size;
+}
+
+float ChildRun::learning_rate(std::int64_t batch) const {
+  const double epoch = static_cast<double>(epoch_) + static_cast<double>(batch) / static_cast<double>(batches());
+  return config_.recipe.schedule.at(epoch, trial_.budget.epochs);
+}
+
+/// Uploads what the steps of this epoch that are still to be done differ in.
+void ChildRun::feed_epoch() {
+  const auto epoch = static_cast<std::uint64_t>(epoch_);
+  const EpochOrder order(config_.seed, static_cast<std::uint64_t>(trial_.id), epoch, train_.labels.numel());
+  order_.upload(stream_, std::as_bytes(order.rows().first(static_cast<std::size_t>(images_))));
+  const RandomKey key = trial_key(config_, trial_, RandomPurpose::dropout).derive(epoch);
+  std::vector<StepValues> steps;
+  for (std::int64_t batch = batch_; batch < batches(); ++batch) {
+    StepValues values = training_.step_values(steps_ + 1 + static_cast<std::int64_t>(steps.size()),
+                                              learning_rate(batch), key.derive(static_cast<std::uint64_t>(batch)));
+    values.first_row = batch * config_.recipe.batch_size;
+    steps.push_back(values);
+  }
+  feed_.load(stream_, steps);
+}
+
+void ChildRun::run_batch(std::int64_t size) {
   const Shape& shape = train_.images.shape();
-  const auto size = static_cast<std::int64_t>(rows.size());
-  const Tensor indices = Tensor::from_host(stream_, {size}, rows);
   Tensor images(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32);
   Tensor labels(stream_, {size}, DType::i32);
-  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, indices, images, labels);
-  training_.step(images, labels, lr, random);
+  feed_.advance(stream_);
+  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, order_, feed_.current(), images, labels);
+  training_.step(images, labels, feed_.current());
 }
 
 void ChildRun::run_epoch() {
-  const auto id = static_cast<std::uint64_t>(trial_.id);
-  const EpochOrder order(config_.seed, id, static_cast<std::uint64_t>(epoch_), train_.labels.numel());
-  const std::int64_t images =
-      trial_.budget.max_images > 0 ? std::min(trial_.budget.max_images, order.size()) : order.size();
-  const std::int64_t size = config_.recipe.batch_size;
-  const std::int64_t batches = (images + size - 1) / size;
-  const RandomKey key = trial_key(config_, trial_, RandomPurpose::dropout).derive(static_cast<std::uint64_t>(epoch_));
-  const auto lr_at = [&](std::int64_t batch) {
-    const double epoch = static_cast<double>(epoch_) + static_cast<double>(batch) / static_cast<double>(batches);
-    return config_.recipe.schedule.at(epoch, trial_.budget.epochs);
-  };
-  for (; batch_ < batches; ++batch_) {
+  feed_epoch();
+  for (; batch_ < batches(); ++batch_, ++steps_) {
     const bool stop = context_.stop != nullptr && context_.stop->load();
     const std::chrono::duration<double> age = std::chrono::steady_clock::now() - saved_at_;
     if (stop || age.count() > config_.checkpoint_seconds) {
@@ -163,18 +188,17 @@ void ChildRun::run_epoch() {
         return;
       }
     }
-    auto rows = order.batch(batch_, size);
-    rows = rows.first(std::min<std::size_t>(rows.size(), static_cast<std::size_t>(images - batch_ * size)));
-    run_batch(rows, lr_at(batch_), key.derive(static_cast<std::uint64_t>(batch_)));
+    const bool whole = (batch_ + 1) * config_.recipe.batch_size <= images_;
+    (whole ? whole_batch_ : last_batch_)->run();
   }
-  const EpochSums sums = training_.take_sums(images);
+  const EpochSums sums = training_.take_sums(images_);
   diverged_ = !std::isfinite(sums.loss) || !training_.finite();
   if (diverged_) {  // the epoch is not part of the curve
     save();
     return;
   }
   const double accuracy = training_.evaluate(valid_.images, valid_.labels);
-  const double lr = lr_at(0);
+  const double lr = learning_rate(0);
   ++epoch_;
   batch_ = 0;
   trial_.curve.push_back({static_cast<int>(epoch_), sums.loss, sums.accuracy, accuracy, lr});

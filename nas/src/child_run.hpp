@@ -6,6 +6,7 @@
 
 #include "bnas/core/data/dataset.hpp"
 #include "bnas/core/io/checkpoint.hpp"
+#include "bnas/core/step_feed.hpp"
 #include "bnas/nas/child_trainer.hpp"
 #include "bnas/nas/supervised_trainer.hpp"
 #include "bnas/nas/training.hpp"
@@ -28,7 +29,10 @@ class ChildRun {
   void restore();
   void save();
   void run_epoch();
-  void run_batch(std::span<const std::int32_t> rows, float lr, const RandomKey& random);
+  std::int64_t batches() const;  // of an epoch
+  float learning_rate(std::int64_t batch) const;
+  void feed_epoch();
+  void run_batch(std::int64_t size);
   void save_best();
   bool complete() const { return diverged_ || epoch_ >= trial_.budget.epochs; }
 
@@ -38,13 +42,19 @@ class ChildRun {
   const DeviceImages& valid_;
   const ChildContext& context_;
   Trial trial_;
+  std::int64_t images_;  // of one epoch
   Training training_;
+  StepFeed feed_;
+  Tensor order_;                           // i32: rows of the training set as this epoch sees them
+  std::unique_ptr<Repeated> whole_batch_;  // batches of batch_size
+  std::unique_ptr<Repeated> last_batch_;   // what is left of an epoch, where that is less
   CheckpointStore store_;
   std::chrono::steady_clock::time_point saved_at_ = std::chrono::steady_clock::now();
 
   // Progress; together with the state of training_ this is the checkpoint.
   std::int64_t epoch_ = 0;  // finished epochs
   std::int64_t batch_ = 0;  // finished batches of the epoch under way
+  std::int64_t steps_ = 0;  // of the optimizer, over all epochs
   bool diverged_ = false;
 };
 

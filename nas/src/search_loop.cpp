@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "bnas/core/error.hpp"
+#include "bnas/core/trace.hpp"
 #include "worker_round.hpp"
 
 namespace bnas::nas {
@@ -36,6 +37,7 @@ class SearchRun {
         stop_(stop) {}
 
   SearchEnd run() {
+    const TraceRange range(TraceCategory::search, "search");
     check(options_.workers >= 1 && options_.max_attempts >= 1 && options_.lease_seconds > 0.0, "run_search",
           "workers, max_attempts and lease_seconds must be positive");
     resume();

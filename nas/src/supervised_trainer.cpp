@@ -12,7 +12,7 @@
 namespace bnas::nas {
 namespace {
 
-constexpr int kRecipeVersion = 1;  // raised when the same configuration trains differently than before
+constexpr int kRecipeVersion = 2;  // raised when the same configuration trains differently than before
 
 }  // namespace
 

@@ -12,7 +12,7 @@
 #include "bnas/core/kernels/loss.hpp"
 #include "bnas/core/kernels/optim.hpp"
 #include "bnas/core/ops/binary.hpp"
-#include "bnas/core/ops/loss.hpp"
+#include "bnas/core/step_feed.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -89,34 +89,51 @@ Training::Training(Stream& stream, NetworkPlan plan, const Recipe& recipe, const
       loss_sum_(Tensor::zeros(stream, {}, DType::f32)),
       correct_(Tensor::zeros(stream, {}, DType::i32)) {
   network_.parameters([this](nn::Parameter& parameter) { parameters_.push_back(&parameter); });
+  optimizer_->prepare(stream_, parameters_);
+  if (recipe_.layers.weight == PseudoGradient::ste_sign) {
+    weight_bits_.emplace(stream_, parameters_);
+  }
 }
 
-void Training::step(const Tensor& images, const Tensor& labels, float lr, const RandomKey& random) {
-  step(images, labels, lr, random, {});
+StepValues Training::step_values(std::int64_t number, float lr, const RandomKey& random) const {
+  return {.lr = lr, .bias_correction = optimizer_->bias_correction(number), .first_row = 0, .random = random};
 }
 
-void Training::step(const Tensor& images, const Tensor& labels, float lr, const RandomKey& random,
+void Training::step(const Tensor& images, const Tensor& labels, const Tensor& values) {
+  step(images, labels, values, {});
+}
+
+void Training::step(const Tensor& images, const Tensor& labels, const Tensor& values,
                     const std::function<void(const PlanNode&, const Var&)>& visit) {
+  if (weight_bits_) {
+    weight_bits_->binarize(stream_);
+  }
   Tape tape(stream_);
-  Context ctx{stream_, &tape, Mode::train, random};
+  Context ctx{stream_, &tape, Mode::train, values};
   const Var logits = network_.forward(ctx, Var{images}, visit);
-  const Var loss = recipe_.loss == "squared_hinge" ? ops::squared_hinge(ctx, logits, labels)
-                                                   : ops::softmax_cross_entropy(ctx, logits, labels);
-  dispatch<kernels::CountCorrect>(stream_, logits.value, labels, correct_);
-  dispatch<kernels::Scale>(stream_, loss.value, static_cast<float>(labels.numel()), loss_sum_, GradMode::accumulate);
+  Tensor loss(stream_, {}, DType::f32), gradient(stream_, logits.shape(), DType::f32);
+  if (recipe_.loss == "squared_hinge") {
+    dispatch<kernels::SquaredHinge>(stream_, logits.value, labels, loss, gradient);
+  } else {
+    dispatch<kernels::SoftmaxCrossEntropy>(stream_, logits.value, labels, 0.0F, loss, gradient);
+  }
+  dispatch<kernels::AddMetrics>(stream_, logits.value, labels, loss, loss_sum_, correct_);
   saved_bytes_ = tape.saved_bytes();
-  tape.backward(loss);
+  tape.backward(logits, gradient);
+  if (weight_bits_) {
+    weight_bits_->mask_gradients(stream_);
+  }
   if (recipe_.grad_clip > 0.0F) {
     optim::clip_grad_norm(stream_, parameters_, recipe_.grad_clip);
   }
-  optimizer_->step(stream_, parameters_, lr);
+  optimizer_->step(stream_, values);
 }
 
 EpochSums Training::take_sums(std::int64_t images) {
   const auto n = static_cast<double>(images);
   const EpochSums sums{loss_sum_.to_host(stream_)[0] / n, correct_.to_host(stream_)[0] / n};
   loss_sum_.fill(stream_, 0.0F);
-  correct_ = Tensor::zeros(stream_, {}, DType::i32);
+  correct_.copy_from(stream_, Tensor::zeros(stream_, {}, DType::i32));  // in place: recorded steps add to it
   return sums;
 }
 
@@ -124,14 +141,21 @@ double Training::evaluate(const Tensor& images, const Tensor& labels) {
   const std::int64_t count = labels.numel();
   const Shape& shape = images.shape();
   Tensor correct = Tensor::zeros(stream_, {}, DType::i32);
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(count));
+  std::iota(rows.begin(), rows.end(), 0);
+  const Tensor order = Tensor::from_host(stream_, {count}, std::span<const std::int32_t>(rows));
+  std::vector<StepValues> steps;
+  for (std::int64_t begin = 0; begin < count; begin += recipe_.batch_size) {
+    steps.push_back({.first_row = begin});
+  }
+  StepFeed feed(stream_, static_cast<std::int64_t>(steps.size()));
+  feed.load(stream_, steps);
   for (std::int64_t begin = 0; begin < count; begin += recipe_.batch_size) {
     const std::int64_t size = std::min<std::int64_t>(recipe_.batch_size, count - begin);
-    std::vector<std::int32_t> rows(static_cast<std::size_t>(size));
-    std::iota(rows.begin(), rows.end(), static_cast<std::int32_t>(begin));
-    const Tensor indices = Tensor::from_host(stream_, {size}, std::span<const std::int32_t>(rows));
+    feed.advance(stream_);
     Tensor batch(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32);
     Tensor batch_labels(stream_, {size}, DType::i32);
-    dispatch<kernels::GatherBatch>(stream_, images, labels, indices, batch, batch_labels);
+    dispatch<kernels::GatherBatch>(stream_, images, labels, order, feed.current(), batch, batch_labels);
     Context ctx{stream_};
     const Var logits = network_.forward(ctx, Var{batch});
     dispatch<kernels::CountCorrect>(stream_, logits.value, batch_labels, correct);
@@ -156,7 +180,7 @@ void Training::weights(const std::function<void(const std::string&, Tensor&)>& v
 
 void Training::state(const std::function<void(const std::string&, Tensor&)>& visit) {
   weights(visit);
-  optimizer_->slots(stream_, parameters_, visit);
+  optimizer_->slots(visit);
   visit("loss_sum", loss_sum_);
   visit("correct", correct_);
 }

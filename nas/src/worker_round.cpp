@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "bnas/core/error.hpp"
+#include "bnas/core/trace.hpp"
 #include "child_attempt.hpp"
 
 namespace bnas::nas {
@@ -74,6 +75,7 @@ void WorkerRound::fail() {
 }
 
 void WorkerRound::work(Worker& worker) {
+  trace_thread(worker.name);
   try {
     while (begin_child(worker)) {
       train_child(worker);

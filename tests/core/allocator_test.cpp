@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "backend/cpu/memory.hpp"
 #include "bnas/core/backend.hpp"
 #include "bnas/core/error.hpp"
 #include "bnas/core/tensor.hpp"
@@ -54,6 +55,25 @@ TEST(Allocator, StorageMayOutliveItsStream) {
   EXPECT_EQ(tensor.data<std::int32_t>()[15], 7);
 }
 
+TEST(Allocator, AnArenaKeepsItsBlocksToItself) {
+  const auto allocator = std::make_shared<CachingAllocator>(cpu::make_memory_source());
+  auto arena = allocator->make_arena();
+  allocator->use(arena);
+  const void* inside = allocator->allocate(256)->data();
+  allocator->use(nullptr);
+  const auto outside = allocator->allocate(256);
+  EXPECT_NE(outside->data(), inside);
+  allocator->use(arena);
+  allocator->seal(true);
+  const auto again = allocator->allocate(256);
+  EXPECT_EQ(again->data(), inside);
+  EXPECT_THROW(allocator->allocate(256), Error);  // recording must not ask for new blocks
+  allocator->seal(false);
+  EXPECT_EQ(allocator->stats().in_use, 512U);
+  arena.reset();
+  allocator->use(nullptr);  // `again` alone keeps the arena alive
+}
+
 TEST(Tensor, BitRowsStartOnWords) {
   EXPECT_EQ(storage_bytes(Shape{3, 33}, DType::bit), 3U * 2U * 4U);
   EXPECT_EQ(storage_bytes(Shape{2, 2, 2, 32}, DType::bit), 8U * 4U);
@@ -72,7 +92,7 @@ TEST(Device, ParsesItsText) {
   for (const char* bad : {"", "gpu", "cuda:", "cuda:-1", "cuda:1x", "cuda:99999999999"}) {
     EXPECT_THROW(Device::parse(bad), Error) << bad;
   }
-  EXPECT_THROW(backend_for({DeviceType::cuda, 0}), Error);
+  EXPECT_THROW(backend_for({DeviceType::cuda, 1000}), Error);
 }
 
 TEST(NearestName, FindsTypingErrorsOnly) {

@@ -12,6 +12,8 @@ constexpr DType kNumbers[] = {DType::f32, DType::i32, DType::i16, DType::i8};
 
 class BatchNormKernel : public CpuKernelTest {
  protected:
+  Tensor none;  // an output that is not wanted
+
   /// Mean and biased variance per channel, by deviations from the mean in long double.
   static void expect_moments(const Values& x, std::size_t c, const Tensor& mean, const Tensor& variance) {
     const std::size_t rows = x.size() / c;
@@ -45,7 +47,7 @@ TEST_F(BatchNormKernel, StatsOfEveryTypeAndTheSameBitsOnEveryTarget) {
       for_each_target([&] {
         Tensor mean = garbage(Shape{c}, DType::f32);
         Tensor variance = garbage(Shape{c}, DType::f32);
-        run<kernels::BatchNormStats>(tensor(shape, dtype, x), mean, variance);
+        run<kernels::BatchNormStats>(tensor(shape, dtype, x), mean, variance, 0.0F, none, none);
         expect_moments(x, static_cast<std::size_t>(c), mean, variance);
         if (first_mean.empty()) {
           first_mean = values(mean);
@@ -66,15 +68,16 @@ TEST_F(BatchNormKernel, IntegerSumsAreExactAtTheEndsOfTheRange) {
     x[12345] = -32766.0;
     Tensor mean = garbage(Shape{1}, DType::f32);
     Tensor variance = garbage(Shape{1}, DType::f32);
-    run<kernels::BatchNormStats>(tensor(Shape{rows, 1}, DType::i16, x), mean, variance);
+    run<kernels::BatchNormStats>(tensor(Shape{rows, 1}, DType::i16, x), mean, variance, 0.0F, none, none);
     expect_moments(x, 1, mean, variance);
 
     const Values big = {1000000.0, 1000001.0, 1000002.0, 999999.0};  // i32: squares beyond 32 bits
-    run<kernels::BatchNormStats>(tensor(Shape{4, 1}, DType::i32, big), mean, variance);
+    run<kernels::BatchNormStats>(tensor(Shape{4, 1}, DType::i32, big), mean, variance, 0.0F, none, none);
     EXPECT_EQ(values(mean)[0], static_cast<double>(1000000.5F));
     EXPECT_EQ(values(variance)[0], 1.25);
 
-    run<kernels::BatchNormStats>(tensor(Shape{3, 1}, DType::i8, {-128.0, -128.0, -128.0}), mean, variance);
+    run<kernels::BatchNormStats>(tensor(Shape{3, 1}, DType::i8, {-128.0, -128.0, -128.0}), mean, variance, 0.0F, none,
+                                 none);
     EXPECT_EQ(values(mean)[0], -128.0);
     EXPECT_EQ(values(variance)[0], 0.0);
   });
@@ -85,25 +88,33 @@ TEST_F(BatchNormKernel, ConstantFloatsHaveNoNegativeVariance) {
     Tensor mean = garbage(Shape{1}, DType::f32);
     Tensor variance = garbage(Shape{1}, DType::f32);
     run<kernels::BatchNormStats>(tensor(Shape{49, 1}, DType::f32, Values(49, static_cast<double>(0.1F))), mean,
-                                 variance);
+                                 variance, 0.0F, none, none);
     EXPECT_EQ(values(mean)[0], static_cast<double>(0.1F));
     EXPECT_GE(values(variance)[0], 0.0);
     EXPECT_LE(values(variance)[0], 1e-16);
-    run<kernels::BatchNormStats>(garbage(Shape{4, 1}, DType::f32), mean, variance);
+    run<kernels::BatchNormStats>(garbage(Shape{4, 1}, DType::f32), mean, variance, 0.0F, none, none);
     EXPECT_TRUE(std::isnan(values(variance)[0]));
   });
 }
 
-TEST_F(BatchNormKernel, UpdateMovesTowardsTheUnbiasedBatch) {
-  Tensor mean = tensor(Shape{2}, DType::f32, {0.5, -1.0});
-  Tensor variance = tensor(Shape{2}, DType::f32, {2.0, 4.0});
+TEST_F(BatchNormKernel, RunningStatisticsMoveTowardsTheUnbiasedBatch) {
+  Tensor mean = garbage(Shape{2}, DType::f32);
+  Tensor variance = garbage(Shape{2}, DType::f32);
+  // Means 0.5 and -1, biased variances 0.25 and 4, over four rows.
+  const Tensor x = tensor(Shape{4, 2}, DType::i8, {0, 1, 1, -3, 0, -3, 1, 1});
   Tensor running_mean = tensor(Shape{2}, DType::f32, {0.0, 1.0});
   Tensor running_variance = tensor(Shape{2}, DType::f32, {1.0, 1.0});
-  run<kernels::BatchNormUpdate>(mean, variance, 5, 0.75F, running_mean, running_variance);
+  run<kernels::BatchNormStats>(x, mean, variance, 0.75F, running_mean, running_variance);
+  expect_equal(values(mean), {0.5, -1.0});
+  expect_equal(values(variance), {0.25, 4.0});
   expect_equal(values(running_mean), {0.125, 0.5});
-  expect_equal(values(running_variance), {0.75 + 0.25 * 2.5, 0.75 + 0.25 * 5.0});  // * 5 / 4
-  run<kernels::BatchNormUpdate>(mean, variance, 1, 0.0F, running_mean, running_variance);
-  expect_equal(values(running_variance), {2.0, 4.0});
+  const auto unbiased = [](float biased) { return 0.75F + 0.25F * (biased * static_cast<float>(4.0 / 3.0)); };
+  expect_equal(values(running_variance), {unbiased(0.25F), unbiased(4.0F)});
+  // One row has variance 0, biased or not.
+  run<kernels::BatchNormStats>(tensor(Shape{1, 2}, DType::i8, {3, -4}), mean, variance, 0.0F, running_mean,
+                               running_variance);
+  expect_equal(values(running_mean), {3.0, -4.0});
+  expect_equal(values(running_variance), {0.0, 0.0});
 }
 
 TEST_F(BatchNormKernel, ApplyIsTheAgreedFormAndSignItsSign) {
@@ -145,7 +156,6 @@ TEST_F(BatchNormKernel, ApplyIsTheAgreedFormAndSignItsSign) {
         expect_equal(values(bits), signs);
         expect_equal(values(mask), inside);
         Tensor alone = garbage(shape, DType::bit);
-        Tensor none;
         run<kernels::BatchNormSign>(tx, tm, tv, tg, tb, kEps, alone, none);
         expect_equal(values(alone), signs);
       }
@@ -252,7 +262,6 @@ TEST_F(BatchNormKernel, BackwardAddsToTheInputGradientAndSkipsWhatIsNotWanted) {
                                     tensor(Shape{17}, DType::f32, gamma), kEps, false, dx, GradMode::accumulate, dgamma,
                                     GradMode::overwrite, dbeta, GradMode::overwrite);
   };
-  Tensor none;
   Tensor dgamma = garbage(Shape{17}, DType::f32);
   Tensor dbeta = garbage(Shape{17}, DType::f32);
   backward(none, dgamma, dbeta);

@@ -47,11 +47,11 @@ DataConfig synthetic(std::int64_t train, std::int64_t test) {
 
 TEST(Permutation, IsOneAndDependsOnEveryPartOfTheKey) {
   const EpochOrder order(1, 2, 3, 1000);
-  std::vector<std::int32_t> rows(order.batch(0, 1000).begin(), order.batch(0, 1000).end());
+  std::vector<std::int32_t> rows(order.rows().begin(), order.rows().end());
   for (const EpochOrder& other : {EpochOrder(2, 2, 3, 1000), EpochOrder(1, 3, 3, 1000), EpochOrder(1, 2, 4, 1000)}) {
-    EXPECT_FALSE(std::ranges::equal(other.batch(0, 1000), rows));
+    EXPECT_FALSE(std::ranges::equal(other.rows(), rows));
   }
-  EXPECT_TRUE(std::ranges::equal(EpochOrder(1, 2, 3, 1000).batch(0, 1000), rows));
+  EXPECT_TRUE(std::ranges::equal(EpochOrder(1, 2, 3, 1000).rows(), rows));
   std::sort(rows.begin(), rows.end());
   std::vector<std::int32_t> all(1000);
   std::iota(all.begin(), all.end(), 0);
@@ -71,19 +71,6 @@ TEST(Permutation, IsUniform) {
     chi_squared += (count - 1000.0) * (count - 1000.0) / 1000.0;
   }
   EXPECT_LT(chi_squared, 49.7);
-}
-
-TEST(EpochOrder, LastBatchIsPartial) {
-  const EpochOrder order(1, 1, 1, 10);
-  EXPECT_EQ(order.batches(4), 3);
-  EXPECT_EQ(order.batches(5), 2);
-  EXPECT_EQ(order.batch(2, 4).size(), 2U);
-  std::set<std::int32_t> seen;
-  for (std::int64_t b = 0; b < 3; ++b) {
-    seen.insert(order.batch(b, 4).begin(), order.batch(b, 4).end());
-  }
-  EXPECT_EQ(seen.size(), 10U);
-  EXPECT_EQ(error_of([&] { order.batch(3, 4); }).kind(), ErrorKind::internal);
 }
 
 TEST(Split, PartsShareNoRowAndKeepTheirLabels) {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "bnas/core/step_feed.hpp"
 #include "kernel_support.hpp"
 
 namespace bnas::test {
@@ -225,7 +226,9 @@ TEST_F(ElementwiseKernel, MisfitsNameOperationArgumentAndShapes) {
 TEST_F(ElementwiseKernel, DropoutKeepsWhereTheUniformNumberReachesTheRate) {
   for_each_target([&] {
     for (const std::int64_t n : {1, 63, 64, 65, 200}) {  // numbers are made 64 at a time
-      const RandomKey key{3, 11, RandomPurpose::dropout};
+      const StepValues step{.random = {3, 11, RandomPurpose::init}};
+      RandomKey key = step.random.derive(2);
+      key.purpose = RandomPurpose::dropout;
       const Values x = random(n, 10);
       const Values before = random(n, 11);
       for (const GradMode mode : kModes) {
@@ -235,7 +238,8 @@ TEST_F(ElementwiseKernel, DropoutKeepsWhereTheUniformNumberReachesTheRate) {
           want[i] = mode == GradMode::accumulate ? static_cast<float>(before[i]) + kept : kept;
         }
         Tensor y = mode == GradMode::accumulate ? tensor(Shape{n}, DType::f32, before) : garbage(Shape{n}, DType::f32);
-        run<kernels::Dropout>(tensor(Shape{n}, DType::f32, x), key, 0.4F, 1.5F, y, mode);
+        run<kernels::Dropout>(tensor(Shape{n}, DType::f32, x), step_tensor(*stream_, step), std::uint64_t{2}, 0.4F,
+                              1.5F, y, mode);
         expect_equal(values(y), want);
       }
     }

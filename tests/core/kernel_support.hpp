@@ -149,6 +149,9 @@ class CpuKernelTest : public ::testing::Test {
     }
   }
 
+ protected:
+  std::unique_ptr<Stream> stream_ = backend_for(Device{}).make_stream();
+
  private:
   template <class T>
   static Tensor write(Tensor t, const Values& from) {
@@ -157,8 +160,6 @@ class CpuKernelTest : public ::testing::Test {
     }
     return t;
   }
-
-  std::unique_ptr<Stream> stream_ = backend_for(Device{}).make_stream();
 };
 
 }  // namespace bnas::test

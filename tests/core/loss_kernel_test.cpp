@@ -116,6 +116,15 @@ TEST_F(LossKernel, CountCorrectTakesTheFirstLargestAndAdds) {
   EXPECT_EQ(values(correct)[0], 12);
 }
 
+TEST_F(LossKernel, MetricsAddUpOverBatches) {
+  Tensor correct = tensor(Shape{}, DType::i32, {10});
+  Tensor loss_sum = tensor(Shape{}, DType::f32, {0.5});
+  const Tensor logits = tensor(Shape{3, 3}, DType::f32, {1, 2, 2, 5, 5, 5, 0, -1, 3});
+  run<kernels::AddMetrics>(logits, labels({1, 2, 2}), tensor(Shape{}, DType::f32, {0.25}), loss_sum, correct);
+  EXPECT_EQ(values(correct)[0], 12);
+  EXPECT_EQ(values(loss_sum)[0], 1.25);
+}
+
 TEST_F(LossKernel, LabelsOutOfRangeAreNamed) {
   const Tensor logits = tensor(Shape{2, 3}, DType::f32, Values(6));
   Tensor value = scalar();

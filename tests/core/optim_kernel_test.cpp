@@ -3,13 +3,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
+#include "bnas/core/step_feed.hpp"
 #include "kernel_support.hpp"
 
 namespace bnas::test {
 namespace {
 
-class OptimKernel : public CpuKernelTest {};
+class OptimKernel : public CpuKernelTest {
+ protected:
+  Tensor step(float lr, double bias_correction = 1.0) {
+    return step_tensor(*stream_, {.lr = lr, .bias_correction = bias_correction});
+  }
+  template <class Op, class... Args>
+  void update(const ParameterUpdate& parameter, const Args&... args) {
+    run<Op>(std::span(&parameter, 1), args...);
+  }
+};
 
 double clamp(double w, double limit) { return limit > 0 ? std::clamp(w, -limit, limit) : w; }
 
@@ -19,25 +30,25 @@ TEST_F(OptimKernel, AdamAndAmsgradInDouble) {
       for (const std::int64_t n : {1, 16, 35}) {
         Values first;
         for_each_target([&] {
-          AdamRule rule{.lr = 0.05F, .weight_decay = 0.01F};
+          const AdamRule rule{.weight_decay = 0.01F};
+          const float lr = 0.05F;
           const double b1 = static_cast<double>(rule.beta1), b2 = static_cast<double>(rule.beta2);
           Values w = random(n, 1, 1.2), m(w.size()), v(w.size()), largest(w.size());
           Tensor weight = tensor(Shape{n}, DType::f32, w);
           Tensor tm = tensor(Shape{n}, DType::f32, m);
           Tensor tv = tensor(Shape{n}, DType::f32, v);
           Tensor tmax = amsgrad ? tensor(Shape{n}, DType::f32, largest) : Tensor{};
-          for (int step = 1; step <= 5; ++step) {
-            const Values grad = random(n, static_cast<std::uint64_t>(10 + step), step == 1 ? 3.0 : 0.5);
-            rule.step = step;
+          for (int t = 1; t <= 5; ++t) {
+            const Values grad = random(n, static_cast<std::uint64_t>(10 + t), t == 1 ? 3.0 : 0.5);
             const Tensor g = tensor(Shape{n}, DType::f32, grad);
-            run<kernels::AdamStep>(g, rule, static_cast<float>(clip), weight, tm, tv, tmax);
+            update<kernels::AdamStep>({g, weight, {tm, tv, tmax}, 1.0F, static_cast<float>(clip)}, rule,
+                                      step(lr, rule.bias_correction(t)));
             for (std::size_t i = 0; i < w.size(); ++i) {
               const double gi = grad[i] + static_cast<double>(rule.weight_decay) * w[i];
               m[i] = b1 * m[i] + (1 - b1) * gi;
               v[i] = b2 * v[i] + (1 - b2) * gi * gi;
               largest[i] = std::max(largest[i], v[i]);
-              const double size =
-                  static_cast<double>(rule.lr) * std::sqrt(1 - std::pow(b2, step)) / (1 - std::pow(b1, step));
+              const double size = static_cast<double>(lr) * std::sqrt(1 - std::pow(b2, t)) / (1 - std::pow(b1, t));
               w[i] -= size * m[i] / (std::sqrt(amsgrad ? largest[i] : v[i]) + static_cast<double>(rule.eps));
               w[i] = clamp(w[i], clip);
             }
@@ -60,14 +71,15 @@ TEST_F(OptimKernel, StepsGiveTheBitsOfTheScalarRules) {
   const std::int64_t n = 70;
   const Values grad = random(n, 2), w = random(n, 3), state = random(n, 4);
   for_each_target([&] {
-    const AdamRule adam{.weight_decay = 0.1F, .step = 7};
+    const AdamRule adam{.weight_decay = 0.1F};
+    const double correction = adam.bias_correction(7);
     Values want_w(w.size()), want_m(w.size()), want_v(w.size());
     for (std::size_t i = 0; i < w.size(); ++i) {
       float m = static_cast<float>(state[i]);
       float v = static_cast<float>(state[i] * state[i]);
-      want_w[i] = clip_to(
-          adam_update(adam, adam.step_size(), static_cast<float>(grad[i]), static_cast<float>(w[i]), m, v, nullptr),
-          0.5F);
+      const float size = adam_step_size(0.002F * 0.5F, correction);
+      want_w[i] =
+          clip_to(adam_update(adam, size, static_cast<float>(grad[i]), static_cast<float>(w[i]), m, v, nullptr), 0.5F);
       want_m[i] = m;
       want_v[i] = v;
     }
@@ -78,22 +90,22 @@ TEST_F(OptimKernel, StepsGiveTheBitsOfTheScalarRules) {
     Tensor weight = tensor(Shape{n}, DType::f32, w);
     Tensor m = tensor(Shape{n}, DType::f32, state);
     Tensor v = tensor(Shape{n}, DType::f32, squares);
-    Tensor none;
-    run<kernels::AdamStep>(tensor(Shape{n}, DType::f32, grad), adam, 0.5F, weight, m, v, none);
+    update<kernels::AdamStep>({tensor(Shape{n}, DType::f32, grad), weight, {m, v}, 0.5F, 0.5F}, adam,
+                              step(0.002F, correction));
     expect_equal(values(weight), want_w);
     expect_equal(values(m), want_m);
     expect_equal(values(v), want_v);
 
     for (const bool nesterov : {false, true}) {
-      const SgdRule sgd{.lr = 0.3F, .momentum = 0.9F, .weight_decay = 0.1F, .nesterov = nesterov};
+      const SgdRule sgd{.momentum = 0.9F, .weight_decay = 0.1F, .nesterov = nesterov};
       for (std::size_t i = 0; i < w.size(); ++i) {
         float velocity = static_cast<float>(state[i]);
-        want_w[i] = sgd_update(sgd, static_cast<float>(grad[i]), static_cast<float>(w[i]), &velocity);
+        want_w[i] = sgd_update(sgd, 0.3F, static_cast<float>(grad[i]), static_cast<float>(w[i]), &velocity);
         want_m[i] = velocity;
       }
       weight = tensor(Shape{n}, DType::f32, w);
       Tensor velocity = tensor(Shape{n}, DType::f32, state);
-      run<kernels::SgdStep>(tensor(Shape{n}, DType::f32, grad), sgd, 0.0F, weight, velocity);
+      update<kernels::SgdStep>({tensor(Shape{n}, DType::f32, grad), weight, {velocity}}, sgd, step(0.3F));
       expect_equal(values(weight), want_w);
       expect_equal(values(velocity), want_m);
     }
@@ -113,8 +125,8 @@ TEST_F(OptimKernel, SgdInDouble) {
       }
       Tensor weight = tensor(Shape{n}, DType::f32, w);
       Tensor tv = tensor(Shape{n}, DType::f32, velocity);
-      run<kernels::SgdStep>(tensor(Shape{n}, DType::f32, grad), SgdRule{0.25F, 0.5F, 0.125F, nesterov}, 1.0F, weight,
-                            tv);
+      update<kernels::SgdStep>({tensor(Shape{n}, DType::f32, grad), weight, {tv}, 0.5F, 1.0F},
+                               SgdRule{0.5F, 0.125F, nesterov}, step(0.5F));
       expect_near(values(weight), want, 5e-7);
     }
     Values want(w.size());
@@ -122,8 +134,7 @@ TEST_F(OptimKernel, SgdInDouble) {
       want[i] = w[i] - 0.25 * grad[i];
     }
     Tensor weight = tensor(Shape{n}, DType::f32, w);
-    Tensor none;
-    run<kernels::SgdStep>(tensor(Shape{n}, DType::f32, grad), SgdRule{.lr = 0.25F}, 0.0F, weight, none);
+    update<kernels::SgdStep>({tensor(Shape{n}, DType::f32, grad), weight}, SgdRule{}, step(0.25F));
     expect_near(values(weight), want, 5e-7);
   });
 }
@@ -133,7 +144,7 @@ TEST_F(OptimKernel, BopFlipsWhereTheAverageAgreesInSignBeyondTheThreshold) {
     Tensor weight = tensor(Shape{5}, DType::f32, {1, 1, -1, -1, 1});
     Tensor average = tensor(Shape{5}, DType::f32, {0.5, -0.5, -0.5, 0.5, 0.0});
     const Tensor grad = tensor(Shape{5}, DType::f32, {0.5, -0.5, -0.5, 0.5, 0.5});
-    run<kernels::BopStep>(grad, BopRule{0.5F, 0.25F}, weight, average);
+    update<kernels::BopStep>({grad, weight, {average}}, BopRule{0.5F, 0.25F});
     expect_equal(values(average), {0.5, -0.5, -0.5, 0.5, 0.25});
     expect_equal(values(weight), {-1, 1, 1, -1, 1});  // the last average equals the threshold: no flip
   });
@@ -153,6 +164,46 @@ TEST_F(OptimKernel, SumSquaresRoundsOnce) {
   EXPECT_EQ(values(sum)[0], 29.0);
 }
 
+TEST_F(OptimKernel, ClipGradNormIsOneNormOverAllGradients) {
+  const Values a = random(70, 9), b = random(5, 10);
+  double squares = 0;
+  for (const Values& values : {a, b}) {
+    for (const double v : values) {
+      squares += v * v;
+    }
+  }
+  const auto norm = static_cast<float>(std::sqrt(squares));
+  for (const float limit : {norm / 2, norm * 2}) {
+    const std::vector<Tensor> grads = {tensor(Shape{70}, DType::f32, a), tensor(Shape{5}, DType::f32, b)};
+    Tensor got = garbage(Shape{}, DType::f32);
+    run<kernels::ClipGradNorm>(grads, limit, got);
+    EXPECT_EQ(values(got)[0], static_cast<double>(norm));
+    const float factor = limit < norm ? limit / norm : 1.0F;
+    Values want = b;
+    for (double& v : want) {
+      v = static_cast<float>(v) * factor;
+    }
+    expect_equal(values(grads[1]), want);
+  }
+}
+
+TEST_F(OptimKernel, AdvanceStepTakesTheValuesInTurnAndStopsAtTheEnd) {
+  StepFeed feed(*stream_, 3);
+  const StepValues steps[] = {{.lr = 1.0F, .first_row = 5}, {.lr = 2.0F, .first_row = 6}};
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    feed.load(*stream_, steps);
+    for (const StepValues& want : steps) {
+      feed.advance(*stream_);
+      StepValues got;
+      std::memcpy(&got, feed.current().raw(), sizeof(got));
+      EXPECT_EQ(got.lr, want.lr);
+      EXPECT_EQ(got.first_row, want.first_row);
+    }
+  }
+  feed.advance(*stream_);  // of the capacity, but never loaded
+  EXPECT_THROW(feed.advance(*stream_), Error);
+}
+
 TEST_F(OptimKernel, GatherBatchNormalizesBytesToPlusMinusOne) {
   for_each_target([&] {
     for (const std::int64_t width : {1, 16, 17, 29}) {  // 3 * width bytes an image: whole vectors and tails
@@ -162,6 +213,7 @@ TEST_F(OptimKernel, GatherBatchNormalizesBytesToPlusMinusOne) {
       }
       images[0] = 0;
       images.back() = 255;
+      const Values order = {1, 3, 4, 0, 4, 2, 1};  // the batch begins at its third entry
       const Values indices = {4, 0, 4, 2};
       Values want;
       for (const double index : indices) {
@@ -174,8 +226,8 @@ TEST_F(OptimKernel, GatherBatchNormalizesBytesToPlusMinusOne) {
       Tensor batch = garbage(Shape{4, 3, width, 1}, DType::f32);
       Tensor labels = garbage(Shape{4}, DType::i32);
       run<kernels::GatherBatch>(tensor(Shape{5, 3, width, 1}, DType::u8, images),
-                                tensor(Shape{5}, DType::i32, {9, 8, 7, 6, 5}), tensor(Shape{4}, DType::i32, indices),
-                                batch, labels);
+                                tensor(Shape{5}, DType::i32, {9, 8, 7, 6, 5}), tensor(Shape{7}, DType::i32, order),
+                                step_tensor(*stream_, {.first_row = 2}), batch, labels);
       expect_equal(values(batch), want);
       expect_equal(values(labels), {5, 9, 5, 7});
       EXPECT_EQ(*std::min_element(want.begin(), want.end()), -1.0);
@@ -189,10 +241,10 @@ TEST_F(OptimKernel, GatherBatchNamesABadIndex) {
   Tensor labels = garbage(Shape{1}, DType::i32);
   try {
     run<kernels::GatherBatch>(tensor(Shape{2, 1, 1, 1}, DType::u8, {1, 2}), tensor(Shape{2}, DType::i32, {0, 1}),
-                              tensor(Shape{1}, DType::i32, {2}), batch, labels);
+                              tensor(Shape{1}, DType::i32, {2}), Tensor(), batch, labels);
     FAIL() << "no error";
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "[gather_batch] cpu: indices[0] is 2, expected 0 <= value < 2");
+    EXPECT_STREQ(error.what(), "[gather_batch] cpu: order[0] is 2, expected 0 <= value < 2");
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "bnas/core/backend.hpp"
 #include "bnas/core/error.hpp"
+#include "bnas/core/kernels/elementwise.hpp"
 
 namespace bnas {
 namespace {
@@ -41,6 +42,20 @@ TEST_F(TapeTest, LossMustBeAScalarThatDependsOnALeaf) {
   const Tensor grad(*stream_, Shape{4}, DType::f32);
   EXPECT_THROW(tape.backward(Var{w}), Error);
   EXPECT_THROW(tape.backward(tape.leaf(w, grad)), Error);
+}
+
+TEST_F(TapeTest, BackwardStartsFromAGivenGradient) {
+  Tape tape(*stream_);
+  const Tensor w = Tensor::full(*stream_, Shape{3}, 2.0F);
+  const Tensor grad(*stream_, Shape{3}, DType::f32);
+  const Var y = tape.record("double", w, {tape.leaf(w, grad)}, {}, [](BackwardContext& bw) {
+    GradSlot dx = bw.dx(0);
+    dispatch<kernels::Scale>(bw.stream(), bw.dy(), 2.0F, dx.tensor, dx.mode);
+  });
+  const std::vector<float> upstream = {1.0F, -3.0F, 0.5F};
+  EXPECT_THROW(tape.backward(y, Tensor::full(*stream_, Shape{2}, 1.0F)), Error);
+  tape.backward(y, Tensor::from_host(*stream_, Shape{3}, std::span<const float>(upstream)));
+  EXPECT_EQ(grad.to_host(*stream_), (std::vector<float>{2.0F, -6.0F, 1.0F}));
 }
 
 TEST_F(TapeTest, TheSameParameterIsOneLeaf) {

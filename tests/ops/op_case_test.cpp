@@ -11,6 +11,7 @@
 
 #include "bnas/core/kernel_table.hpp"
 #include "bnas/core/kernels/elementwise.hpp"
+#include "bnas/core/step_feed.hpp"
 #include "support/device_data.hpp"
 #include "support/op_case.hpp"
 
@@ -77,7 +78,9 @@ class OpCaseTest : public testing::TestWithParam<Run> {
     dy_ = generate(upstream, 100);
   }
 
-  Context context(Tape* tape) { return Context{*stream_, tape, case_.mode, RandomKey{7, 1, RandomPurpose::dropout}}; }
+  Context context(Tape* tape) {
+    return Context{*stream_, tape, case_.mode, step_tensor(*stream_, {.random = {7, 1, RandomPurpose::dropout}})};
+  }
 
   /// Gradients of sum(dy * y), where y is computed `times` times and each time counts.
   Arrays gradients(int times) {

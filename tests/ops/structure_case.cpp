@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "bnas/portable/philox.hpp"
 #include "support/oracles.hpp"
 
 namespace bnas::test {

@@ -7,6 +7,7 @@
 #include "bnas/core/ops/loss.hpp"
 #include "bnas/core/ops/norm.hpp"
 #include "bnas/core/ops/structure.hpp"
+#include "bnas/core/step_feed.hpp"
 #include "support/device_data.hpp"
 
 namespace bnas::test {
@@ -21,7 +22,7 @@ class TapeMemoryTest : public testing::Test {
 
   std::unique_ptr<Stream> stream_ = test_stream({});
   Tape tape_{*stream_};
-  Context ctx_{*stream_, &tape_, Mode::train};
+  Context ctx_{*stream_, &tape_, Mode::train, step_tensor(*stream_, {})};
 };
 
 constexpr std::int64_t kPixels = 2 * 4 * 4, kChannels = 64;

@@ -8,6 +8,7 @@
 #include "bnas/core/io/file.hpp"
 #include "bnas/core/io/tensor_io.hpp"
 #include "bnas/core/kernels/optim.hpp"
+#include "bnas/core/step_feed.hpp"
 #include "bnas/nas/network_builder.hpp"
 #include "bnas/nas/training.hpp"
 
@@ -66,7 +67,9 @@ int dump(const std::string& path, const std::vector<std::string>& operations) {
     put(at + "images", images);
     put(at + "labels", labels);
     training.network().parameters([&](nn::Parameter& p) { put(at + "before/" + p.name, p.value); });
-    training.step(images, labels, 1e-3F, RandomKey{}, [&](const PlanNode& node, const Var& y) {
+    const Tensor values =
+        step_tensor(*stream, training.step_values(static_cast<std::int64_t>(step) + 1, 1e-3F, RandomKey{}));
+    training.step(images, labels, values, [&](const PlanNode& node, const Var& y) {
       if (node.layer.kind == LayerKind::conv || node.layer.kind == LayerKind::dense) {
         put(at + "output/" + node.name, y.value);
       }

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "bnas/core/backend.hpp"
+#include "bnas/portable/philox.hpp"
 #include "support/op_case.hpp"
 
 namespace bnas::test {
@@ -22,6 +23,7 @@ class PoisonStream final : public Stream {
     return storage;
   }
   void synchronize() override { inner_->synchronize(); }
+  std::unique_ptr<Repeated> repeat(std::function<void()> work) override { return inner_->repeat(std::move(work)); }
   MemoryStats memory() const override { return inner_->memory(); }
   void set_memory_limit(std::size_t bytes) override { inner_->set_memory_limit(bytes); }
 

@@ -58,9 +58,12 @@ DeviceImages upload(Stream& stream, const Dataset& data) {
   if (data.count > std::numeric_limits<std::int32_t>::max()) {
     throw Error(ErrorKind::usage, data.name + " has more than 2^31 - 1 images; batches index them in 32 bits");
   }
-  return {Tensor::from_host(stream, Shape{data.count, data.height, data.width, data.channels},
-                            std::span<const std::uint8_t>(data.pixels)),
-          Tensor::from_host(stream, Shape{data.count}, std::span<const std::int32_t>(data.labels)), data.classes};
+  DeviceImages images{Tensor::from_host(stream, Shape{data.count, data.height, data.width, data.channels},
+                                        std::span<const std::uint8_t>(data.pixels)),
+                      Tensor::from_host(stream, Shape{data.count}, std::span<const std::int32_t>(data.labels)),
+                      data.classes};
+  stream.synchronize();
+  return images;
 }
 
 }  // namespace bnas

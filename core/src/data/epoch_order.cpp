@@ -20,12 +20,4 @@ std::vector<std::int32_t> random_permutation(const RandomKey& key, std::int64_t 
   return order;
 }
 
-std::span<const std::int32_t> EpochOrder::batch(std::int64_t index, std::int64_t batch_size) const {
-  check(index >= 0 && index < batches(batch_size), "batch",
-        std::to_string(index) + " of " + std::to_string(batches(batch_size)));
-  const std::int64_t begin = index * batch_size;
-  return std::span(order_).subspan(static_cast<std::size_t>(begin),
-                                   static_cast<std::size_t>(std::min(batch_size, size() - begin)));
-}
-
 }  // namespace bnas

@@ -134,7 +134,6 @@ void get_tensor(const TensorFile& file, const std::string& name, Tensor& tensor,
   const Bytes& bytes = tensor.dtype() == DType::bit ? widened : stored.bytes;
   check(bytes.size() == tensor.bytes(), "get_tensor", "sizes of '" + name + "' disagree");
   stream.backend().copy_from_host(tensor.raw(), bytes.data(), bytes.size(), stream);
-  stream.synchronize();  // `bytes` dies here
 }
 
 }  // namespace bnas

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/core/nn/binary_conv2d.hpp"
 
+#include "bnas/core/nn/binarized_weights.hpp"
 #include "bnas/core/nn/init.hpp"
 #include "bnas/core/ops/binary.hpp"
 #include "bnas/core/ops/linear.hpp"
@@ -18,7 +19,7 @@ BinaryConv2d::BinaryConv2d(Stream& stream, const std::string& name, const ConvSi
 }
 
 Var BinaryConv2d::forward(Context& ctx, const Var& x) {
-  const Var w = ops::sign(ctx, use(ctx, weight_), binarization_.weight);
+  const Var w = weight_bits(ctx, weight_, binarization_.weight);
   return binarization_.input ? ops::binary_conv2d(ctx, ops::sign(ctx, x, binarization_.activation), w, geometry_)
                              : ops::conv2d(ctx, ops::to_float(ctx, x), w, geometry_);
 }
@@ -36,7 +37,7 @@ BinaryDepthwiseConv2d::BinaryDepthwiseConv2d(Stream& stream, const std::string& 
 }
 
 Var BinaryDepthwiseConv2d::forward(Context& ctx, const Var& x) {
-  const Var w = ops::sign(ctx, use(ctx, weight_), binarization_.weight);
+  const Var w = weight_bits(ctx, weight_, binarization_.weight);
   return binarization_.input
              ? ops::binary_depthwise_conv2d(ctx, ops::sign(ctx, x, binarization_.activation), w, geometry_)
              : ops::depthwise_conv2d(ctx, ops::to_float(ctx, x), w, geometry_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/core/nn/binary_dense.hpp"
 
+#include "bnas/core/nn/binarized_weights.hpp"
 #include "bnas/core/nn/init.hpp"
 #include "bnas/core/ops/binary.hpp"
 #include "bnas/core/ops/linear.hpp"
@@ -16,7 +17,7 @@ BinaryDense::BinaryDense(Stream& stream, const std::string& name, std::int64_t i
 }
 
 Var BinaryDense::forward(Context& ctx, const Var& x) {
-  const Var w = ops::sign(ctx, use(ctx, weight_), binarization_.weight);
+  const Var w = weight_bits(ctx, weight_, binarization_.weight);
   return binarization_.input ? ops::binary_dense(ctx, ops::sign(ctx, x, binarization_.activation), w)
                              : ops::dense(ctx, ops::to_float(ctx, x), w);
 }

@@ -27,9 +27,7 @@ RunningStats current_stats(Context& ctx, const Tensor& x, RunningStats& stats, f
   }
   const Shape channels{x.shape().channels()};
   RunningStats batch{Tensor(ctx.stream, channels, DType::f32), Tensor(ctx.stream, channels, DType::f32)};
-  dispatch<kernels::BatchNormStats>(ctx.stream, x, batch.mean, batch.variance);
-  dispatch<kernels::BatchNormUpdate>(ctx.stream, batch.mean, batch.variance, x.shape().rows(), momentum, stats.mean,
-                                     stats.variance);
+  dispatch<kernels::BatchNormStats>(ctx.stream, x, batch.mean, batch.variance, momentum, stats.mean, stats.variance);
   return batch;
 }
 

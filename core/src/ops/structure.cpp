@@ -154,15 +154,15 @@ Var dropout(Context& ctx, const Var& x, float rate, bool rescale) {
   if (!ctx.training() || rate == 0.0F) {
     return x;
   }
-  RandomKey key = ctx.next_random();
-  key.purpose = RandomPurpose::dropout;
+  check(ctx.step.defined(), kOp, "a training pass needs the values of its step (Context::step)");
+  const std::uint64_t site = ctx.random_site++;
   const float scale = rescale ? 1.0F / (1.0F - rate) : 1.0F;
   const Var real = to_float(ctx, x);
   Tensor y(ctx.stream, x.shape(), DType::f32);
-  dispatch<kernels::Dropout>(ctx.stream, real.value, key, rate, scale, y, GradMode::overwrite);
-  return ctx.record(kOp, std::move(y), {real}, {}, [key, rate, scale](BackwardContext& bw) {
+  dispatch<kernels::Dropout>(ctx.stream, real.value, ctx.step, site, rate, scale, y, GradMode::overwrite);
+  return ctx.record(kOp, std::move(y), {real}, {}, [step = ctx.step, site, rate, scale](BackwardContext& bw) {
     GradSlot dx = bw.dx(0);
-    dispatch<kernels::Dropout>(bw.stream(), bw.dy(), key, rate, scale, dx.tensor, dx.mode);
+    dispatch<kernels::Dropout>(bw.stream(), bw.dy(), step, site, rate, scale, dx.tensor, dx.mode);
   });
 }
 

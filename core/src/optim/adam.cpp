@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/kernels/optim.hpp"
-#include "optim/slots.hpp"
+#include "optim/updates.hpp"
 
 namespace bnas::optim {
 namespace {
@@ -9,34 +8,20 @@ namespace {
 class Adam final : public Optimizer {
  public:
   Adam(const AdamRule& rule, bool amsgrad, const StepOptions& options)
-      : rule_(rule),
-        amsgrad_(amsgrad),
-        options_(options),
-        slots_(amsgrad ? std::vector{"m", "v", "v_max"} : std::vector{"m", "v"}) {}
+      : rule_(rule), updates_(amsgrad ? std::vector{"m", "v", "v_max"} : std::vector{"m", "v"}, options) {}
 
-  void step(Stream& stream, std::span<nn::Parameter* const> parameters, float lr) override {
-    slots_.prepare(stream, parameters);
-    rule_.step = ++steps_;
-    Tensor none;
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      nn::Parameter& p = *parameters[i];
-      rule_.lr = lr_for(p, lr, options_);
-      dispatch<kernels::AdamStep>(stream, p.grad, rule_, clip_for(p, options_), p.value, slots_.slot(i, 0),
-                                  slots_.slot(i, 1), amsgrad_ ? slots_.slot(i, 2) : none);
-    }
+  void prepare(Stream& stream, std::span<nn::Parameter* const> parameters) override {
+    updates_.prepare(stream, parameters);
   }
-
-  void slots(Stream& stream, std::span<nn::Parameter* const> parameters,
-             const std::function<void(const std::string& name, Tensor&)>& visit) override {
-    slots_.prepare(stream, parameters);
-    slots_.visit(parameters, visit);
+  void step(Stream& stream, const Tensor& values) override {
+    dispatch<kernels::AdamStep>(stream, updates_.all(), rule_, values);
   }
+  double bias_correction(std::int64_t t) const override { return rule_.bias_correction(t); }
+  void slots(const std::function<void(const std::string& name, Tensor&)>& visit) override { updates_.visit(visit); }
 
  private:
   AdamRule rule_;
-  bool amsgrad_;
-  StepOptions options_;
-  SlotTable slots_;
+  UpdateList updates_;
 };
 
 }  // namespace

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/kernels/elementwise.hpp"
 #include "bnas/core/kernels/optim.hpp"
-#include "optim/slots.hpp"
+#include "optim/updates.hpp"
 
 namespace bnas::optim {
 namespace {
@@ -11,52 +10,39 @@ class Bop final : public Optimizer {
  public:
   Bop(const BopRule& rule, std::unique_ptr<Optimizer> rest) : rule_(rule), rest_(std::move(rest)) {}
 
-  void step(Stream& stream, std::span<nn::Parameter* const> parameters, float lr) override {
-    split(parameters);
-    rest_->set_steps(steps_);
-    rest_->step(stream, others_, lr);
-    slots_.prepare(stream, latents_);
-    if (steps_ == 0) {
-      binarize(stream);
+  void prepare(Stream& stream, std::span<nn::Parameter* const> parameters) override {
+    std::vector<nn::Parameter*> latents, others;
+    for (nn::Parameter* parameter : parameters) {
+      (parameter->role == nn::ParamRole::latent_binary ? latents : others).push_back(parameter);
     }
-    ++steps_;
-    for (std::size_t i = 0; i < latents_.size(); ++i) {
-      dispatch<kernels::BopStep>(stream, latents_[i]->grad, rule_, latents_[i]->value, slots_.slot(i, 0));
+    for (nn::Parameter* latent : latents) {
+      binarize(stream, latent->value);
     }
+    updates_.prepare(stream, latents);
+    rest_->prepare(stream, others);
   }
-
-  void slots(Stream& stream, std::span<nn::Parameter* const> parameters,
-             const std::function<void(const std::string& name, Tensor&)>& visit) override {
-    split(parameters);
-    slots_.prepare(stream, latents_);
-    slots_.visit(latents_, visit);
-    rest_->slots(stream, others_, visit);
+  void step(Stream& stream, const Tensor& values) override {
+    rest_->step(stream, values);
+    dispatch<kernels::BopStep>(stream, updates_.all(), rule_);
+  }
+  double bias_correction(std::int64_t t) const override { return rest_->bias_correction(t); }
+  void slots(const std::function<void(const std::string& name, Tensor&)>& visit) override {
+    updates_.visit(visit);
+    rest_->slots(visit);
   }
 
  private:
-  void split(std::span<nn::Parameter* const> parameters) {
-    latents_.clear();
-    others_.clear();
-    for (nn::Parameter* parameter : parameters) {
-      (parameter->role == nn::ParamRole::latent_binary ? latents_ : others_).push_back(parameter);
-    }
-  }
-
-  /// Replaces the real numbers that the weights were initialized with by their signs.
-  void binarize(Stream& stream) {
-    for (nn::Parameter* latent : latents_) {
-      Tensor bits(stream, latent->value.shape(), DType::bit);
-      Tensor no_mask;
-      dispatch<kernels::Sign>(stream, latent->value, bits, no_mask);
-      dispatch<kernels::ToFloat>(stream, bits, latent->value);
-    }
+  /// Replaces the real numbers that weights are initialized with by their signs.
+  static void binarize(Stream& stream, Tensor& weights) {
+    Tensor bits(stream, weights.shape(), DType::bit);
+    Tensor no_mask;
+    dispatch<kernels::Sign>(stream, weights, bits, no_mask);
+    dispatch<kernels::ToFloat>(stream, bits, weights);
   }
 
   BopRule rule_;
   std::unique_ptr<Optimizer> rest_;
-  SlotTable slots_{{"average"}};
-  std::vector<nn::Parameter*> latents_;
-  std::vector<nn::Parameter*> others_;
+  UpdateList updates_{{"average"}, {}};
 };
 
 }  // namespace

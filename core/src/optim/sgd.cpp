@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bnas/core/kernel_table.hpp"
 #include "bnas/core/kernels/optim.hpp"
-#include "optim/slots.hpp"
+#include "optim/updates.hpp"
 
 namespace bnas::optim {
 namespace {
@@ -9,32 +8,19 @@ namespace {
 class Sgd final : public Optimizer {
  public:
   Sgd(const SgdRule& rule, const StepOptions& options)
-      : rule_(rule),
-        options_(options),
-        slots_(rule.momentum == 0.0F ? std::vector<const char*>{} : std::vector{"velocity"}) {}
+      : rule_(rule), updates_(rule.momentum == 0.0F ? std::vector<const char*>{} : std::vector{"velocity"}, options) {}
 
-  void step(Stream& stream, std::span<nn::Parameter* const> parameters, float lr) override {
-    slots_.prepare(stream, parameters);
-    ++steps_;
-    Tensor none;
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      nn::Parameter& p = *parameters[i];
-      rule_.lr = lr_for(p, lr, options_);
-      dispatch<kernels::SgdStep>(stream, p.grad, rule_, clip_for(p, options_), p.value,
-                                 rule_.momentum == 0.0F ? none : slots_.slot(i, 0));
-    }
+  void prepare(Stream& stream, std::span<nn::Parameter* const> parameters) override {
+    updates_.prepare(stream, parameters);
   }
-
-  void slots(Stream& stream, std::span<nn::Parameter* const> parameters,
-             const std::function<void(const std::string& name, Tensor&)>& visit) override {
-    slots_.prepare(stream, parameters);
-    slots_.visit(parameters, visit);
+  void step(Stream& stream, const Tensor& values) override {
+    dispatch<kernels::SgdStep>(stream, updates_.all(), rule_, values);
   }
+  void slots(const std::function<void(const std::string& name, Tensor&)>& visit) override { updates_.visit(visit); }
 
  private:
   SgdRule rule_;
-  StepOptions options_;
-  SlotTable slots_;
+  UpdateList updates_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "bnas/core/ops/loss.hpp"
 #include "bnas/core/ops/structure.hpp"
 #include "bnas/core/optim/optimizer.hpp"
+#include "bnas/core/step_feed.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -62,6 +63,8 @@ void CellRegressor::fit(std::span<const Tokens> tokens, std::span<const double> 
   AdamRule rule;
   rule.weight_decay = static_cast<float>(config_.regularization);
   const auto optimizer = optim::make_adam(rule, false);
+  optimizer->prepare(*stream_, parameters);
+  std::int64_t steps = 0;
 
   std::map<std::size_t, std::vector<std::size_t>> by_length;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -85,7 +88,8 @@ void CellRegressor::fit(std::span<const Tokens> tokens, std::span<const double> 
     shuffle(turns, key);
     for (const std::size_t turn : turns) {
       step(tokens, rewards, batches[turn]);
-      optimizer->step(*stream_, parameters, lr);
+      optimizer->step(*stream_,
+                      step_tensor(*stream_, {.lr = lr, .bias_correction = optimizer->bias_correction(++steps)}));
     }
   }
   model_->prepare(*stream_);

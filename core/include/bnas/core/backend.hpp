@@ -24,7 +24,9 @@ class Backend {
   /// A person's name of the device with what was detected: "AMD EPYC, AVX-512 VPOPCNTDQ".
   virtual std::string description() const = 0;
   virtual std::unique_ptr<Stream> make_stream() = 0;
+  /// Stream-ordered; `dst` is filled when the stream has been synchronized.
   virtual void copy_to_host(void* dst, const void* src, std::size_t bytes, Stream& stream) = 0;
+  /// Stream-ordered; `src` may be reused as soon as the call returns.
   virtual void copy_from_host(void* dst, const void* src, std::size_t bytes, Stream& stream) = 0;
   const KernelTable& kernels() const { return kernels_; }
 

@@ -9,13 +9,14 @@ namespace bnas {
 
 /// Who can mend an error; the programs map it to their exit code (table in the README).
 enum class ErrorKind {
-  usage,        ///< wrong argument or configuration: 2
-  bad_data,     ///< corrupt file or data set: 65
-  missing,      ///< file or data set not there: 66
-  unavailable,  ///< device or kernel not there: 69
-  internal,     ///< broken invariant, a bug of ours: 70
-  locked,       ///< run directory in use or in the way: 73
-  io,           ///< disk full or I/O error: 74
+  usage,         ///< wrong argument or configuration: 2
+  bad_data,      ///< corrupt file or data set: 65
+  missing,       ///< file or data set not there: 66
+  unavailable,   ///< device or kernel not there: 69
+  internal,      ///< broken invariant, a bug of ours: 70
+  locked,        ///< run directory in use or in the way: 73
+  io,            ///< disk full or I/O error: 74
+  device_fault,  ///< the device failed under this process, which must end (DeviceFault): 75
 };
 
 /// Every failure of the libraries. what() says what, where, why and what to do, in one or two sentences.
@@ -26,6 +27,18 @@ class Error : public std::runtime_error {
 
  private:
   ErrorKind kind_;
+};
+
+/// A fault after which the device's context, and with it the process, is of no more use: an illegal access in a kernel,
+/// an uncorrectable memory error, a lost device. Another process may well go on.
+class DeviceFault : public Error {
+ public:
+  /// `code` is the device library's own: a cudaError_t.
+  DeviceFault(int code, const std::string& message) : Error(ErrorKind::device_fault, message), code_(code) {}
+  int code() const noexcept { return code_; }
+
+ private:
+  int code_;
 };
 
 /// Throws an internal Error "[op] message" unless `holds`.

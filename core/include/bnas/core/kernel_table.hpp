@@ -8,6 +8,7 @@
 
 #include "bnas/core/error.hpp"
 #include "bnas/core/stream.hpp"
+#include "bnas/core/trace.hpp"
 
 namespace bnas {
 
@@ -46,6 +47,7 @@ void dispatch(Stream& stream, Args&&... args) {
   if (kernel == nullptr) {
     throw_missing_kernel(Op::name, stream);
   }
+  const TraceRange range(TraceCategory::kernel, Op::name);
   if (KernelObserver* observer = stream.observer(); observer != nullptr) {
     observer->begin(Op::name);
     kernel(stream, std::forward<Args>(args)...);

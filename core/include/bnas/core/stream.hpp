@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 #include "bnas/core/device.hpp"
@@ -31,6 +32,14 @@ struct MemoryStats {
   std::size_t cached = 0;  ///< free blocks kept for reuse
 };
 
+/// Work that a stream does again and again, as one training step. Where the device can record it (a CUDA graph), the
+/// first run() does the work as usual, the second records it, and from then on it is replayed with one call.
+class Repeated {
+ public:
+  virtual ~Repeated() = default;
+  virtual void run() = 0;
+};
+
 /// Told of every kernel of a stream, in order; for profiles. Both calls come from the stream's thread.
 class KernelObserver {
  public:
@@ -50,6 +59,10 @@ class Stream {
   /// Uninitialized bytes. Throws `unavailable` naming the bytes wanted when the device or the limit is exhausted.
   virtual std::shared_ptr<Storage> allocate(std::size_t bytes) = 0;
   virtual void synchronize() = 0;
+  /// `work` must give this stream the same kernels with the same arguments each time: what changes from run to run is
+  /// read from device memory (StepFeed). It must neither wait for the stream nor copy to or from the host. What it
+  /// allocates belongs to the Repeated, which must not outlive the stream.
+  virtual std::unique_ptr<Repeated> repeat(std::function<void()> work) = 0;
   virtual MemoryStats memory() const = 0;
   /// Refuses allocations beyond `bytes` in use; 0 means no limit.
   virtual void set_memory_limit(std::size_t bytes) = 0;

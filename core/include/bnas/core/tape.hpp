@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "bnas/core/tensor.hpp"
-#include "bnas/portable/philox.hpp"
 
 namespace bnas {
 
@@ -77,6 +76,8 @@ class Tape {
 
   /// Gradients of the scalar `loss` for all leaves. A tape runs backward once.
   void backward(const Var& loss);
+  /// The same of a loss whose gradient with respect to `y` is known: `dy`, f32 of its shape.
+  void backward(const Var& y, const Tensor& dy);
 
   /// Bytes kept for backward now; storage shared by several nodes counts once.
   std::size_t saved_bytes() const;
@@ -107,12 +108,10 @@ struct Context {
   Stream& stream;
   Tape* tape = nullptr;
   Mode mode = Mode::eval;
-  RandomKey random{};             ///< keyed by seed, trial, epoch, step
+  Tensor step{};  ///< StepValues of a training step (bnas/core/step_feed.hpp); random operations need it
   std::uint64_t random_site = 0;  ///< counts the random operations of one pass, so that each has numbers of its own
 
   bool training() const { return mode == Mode::train; }
-  /// Key of the next random operation of this pass.
-  RandomKey next_random() { return random.derive(random_site++); }
   /// Records on the tape when there is one, else returns the bare value.
   Var record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Tensor> saved, Tape::Backward backward) {
     return tape == nullptr ? Var{std::move(y)}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <vector>
@@ -43,6 +44,9 @@ class Tensor {
   void fill(Stream& stream, float value);  ///< f32
   /// Overwrites with the values of `from`; shapes and types must agree.
   void copy_from(Stream& stream, const Tensor& from);
+
+  /// Overwrites the first bytes of the storage with `bytes`, in their layout on the device; at most bytes() of them.
+  void upload(Stream& stream, std::span<const std::byte> bytes);
 
   /// Values on the host as floats, whatever the type; bits become -1 and +1. Waits for the stream.
   std::vector<float> to_host(Stream& stream) const;

@@ -3,27 +3,40 @@
 
 #include <cstring>
 
-#include "backend/cpu/allocator.hpp"
 #include "backend/cpu/isa.hpp"
+#include "backend/cpu/memory.hpp"
 #include "backend/cpu/register.hpp"
 #include "bnas/core/stream.hpp"
 
 namespace bnas::cpu {
 namespace {
 
+class CpuRepeated final : public Repeated {
+ public:
+  explicit CpuRepeated(std::function<void()> work) : work_(std::move(work)) {}
+  void run() override { work_(); }
+
+ private:
+  std::function<void()> work_;
+};
+
 /// Work is done when a kernel returns, so there is nothing to wait for.
 class CpuStream final : public Stream {
  public:
-  explicit CpuStream(Backend& backend) : backend_(backend), allocator_(std::make_shared<Allocator>()) {}
+  explicit CpuStream(Backend& backend)
+      : backend_(backend), allocator_(std::make_shared<CachingAllocator>(make_memory_source())) {}
   Backend& backend() const override { return backend_; }
   std::shared_ptr<Storage> allocate(std::size_t bytes) override { return allocator_->allocate(bytes); }
   void synchronize() override {}
+  std::unique_ptr<Repeated> repeat(std::function<void()> work) override {
+    return std::make_unique<CpuRepeated>(std::move(work));
+  }
   MemoryStats memory() const override { return allocator_->stats(); }
   void set_memory_limit(std::size_t bytes) override { allocator_->set_limit(bytes); }
 
  private:
   Backend& backend_;
-  std::shared_ptr<Allocator> allocator_;  // outlives the stream while storage is alive
+  std::shared_ptr<CachingAllocator> allocator_;  // outlives the stream while storage is alive
 };
 
 class CpuBackend final : public Backend {

@@ -106,31 +106,25 @@ HWY_AFTER_NAMESPACE();
 namespace bnas::cpu {
 HWY_EXPORT(column_moments);
 
-void batch_norm_stats(Stream& /*stream*/, const Tensor& x, Tensor& mean, Tensor& variance) {
+void batch_norm_stats(Stream& /*stream*/, const Tensor& x, Tensor& mean, Tensor& variance, float momentum,
+                      Tensor& running_mean, Tensor& running_variance) {
   expect_number("batch_norm_stats", "x", x);
   const Shape per_channel{x.shape().channels()};
   expect("batch_norm_stats", "mean", mean, DType::f32, per_channel);
   expect("batch_norm_stats", "variance", variance, DType::f32, per_channel);
-  check(x.shape().rows() > 0, "batch_norm_stats", "x has no rows, so that it has no mean");
+  const std::int64_t rows = x.shape().rows();
+  check(rows > 0, "batch_norm_stats", "x has no rows, so that it has no mean");
   HWY_DYNAMIC_DISPATCH(column_moments)(x, mean.data<float>(), variance.data<float>());
-}
-
-void batch_norm_update(Stream& /*stream*/, const Tensor& mean, const Tensor& variance, std::int64_t rows,
-                       float momentum, Tensor& running_mean, Tensor& running_variance) {
-  expect("batch_norm_update", "mean", mean, DType::f32);
-  expect("batch_norm_update", "variance", variance, DType::f32, mean.shape());
-  expect("batch_norm_update", "running_mean", running_mean, DType::f32, mean.shape());
-  expect("batch_norm_update", "running_variance", running_variance, DType::f32, mean.shape());
-  const float* batch_mean = mean.data<float>();
-  const float* batch_variance = variance.data<float>();
-  float* kept_mean = running_mean.data<float>();
-  float* kept_variance = running_variance.data<float>();
-  // One row has variance 0, biased or not.
-  const float unbiased =
-      rows > 1 ? static_cast<float>(static_cast<double>(rows) / static_cast<double>(rows - 1)) : 1.0F;
+  if (!running_mean.defined()) {
+    return;
+  }
+  expect("batch_norm_stats", "running_mean", running_mean, DType::f32, per_channel);
+  expect("batch_norm_stats", "running_variance", running_variance, DType::f32, per_channel);
   for (std::int64_t c = 0; c < mean.numel(); ++c) {
-    kept_mean[c] = momentum * kept_mean[c] + (1.0F - momentum) * batch_mean[c];
-    kept_variance[c] = momentum * kept_variance[c] + (1.0F - momentum) * (batch_variance[c] * unbiased);
+    float& kept_mean = running_mean.data<float>()[c];
+    float& kept_variance = running_variance.data<float>()[c];
+    kept_mean = moving_average(kept_mean, momentum, mean.data<float>()[c]);
+    kept_variance = moving_average(kept_variance, momentum, variance.data<float>()[c] * unbiased_factor(rows));
   }
 }
 

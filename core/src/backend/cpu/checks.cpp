@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/cpu/checks.hpp"
 
+#include <cstring>
+
 #include "bnas/core/error.hpp"
 
 namespace bnas::cpu {
@@ -15,6 +17,13 @@ void throw_out_of_range(const char* op, const char* name, std::int64_t position,
                         std::int64_t limit) {
   throw Error(ErrorKind::internal, "[" + std::string(op) + "] cpu: " + name + "[" + std::to_string(position) + "] is " +
                                        std::to_string(value) + ", expected 0 <= value < " + std::to_string(limit));
+}
+
+StepValues read_step(const char* op, const Tensor& step) {
+  expect(op, "step", step, DType::u8, Shape{sizeof(StepValues)});
+  StepValues values;
+  std::memcpy(&values, step.raw(), sizeof(values));
+  return values;
 }
 
 void expect_in_range(const char* op, const char* name, const Tensor& values, std::int64_t limit) {

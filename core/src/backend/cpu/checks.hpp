@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bnas/core/tensor.hpp"
+#include "bnas/portable/step_values.hpp"
 
 namespace bnas::cpu {
 
@@ -39,6 +40,9 @@ inline void expect_f32_or_bits(const char* op, const char* name, const Tensor& t
     throw_unexpected(op, name, tensor, "f32 or bits");
   }
 }
+
+/// The values in a `step` tensor.
+StepValues read_step(const char* op, const Tensor& step);
 
 /// Values of an i32 tensor must lie in [0, limit).
 void expect_in_range(const char* op, const char* name, const Tensor& values, std::int64_t limit);

@@ -101,4 +101,12 @@ void count_correct(Stream& /*stream*/, const Tensor& logits, const Tensor& label
   *correct.data<std::int32_t>() += hits;
 }
 
+void add_metrics(Stream& stream, const Tensor& logits, const Tensor& labels, const Tensor& loss, Tensor& loss_sum,
+                 Tensor& correct) {
+  expect("add_metrics", "loss", loss, DType::f32, Shape{});
+  expect("add_metrics", "loss_sum", loss_sum, DType::f32, Shape{});
+  count_correct(stream, logits, labels, correct);
+  *loss_sum.data<float>() += static_cast<float>(labels.numel()) * *loss.data<float>();
+}
+
 }  // namespace bnas::cpu

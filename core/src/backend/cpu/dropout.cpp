@@ -48,10 +48,11 @@ HWY_AFTER_NAMESPACE();
 namespace bnas::cpu {
 HWY_EXPORT(drop);
 
-void dropout(Stream& /*stream*/, const Tensor& x, RandomKey key, float rate, float scale_factor, Tensor& y,
-             GradMode mode) {
+void dropout(Stream& /*stream*/, const Tensor& x, const Tensor& step, std::uint64_t site, float rate,
+             float scale_factor, Tensor& y, GradMode mode) {
   expect("dropout", "x", x, DType::f32);
   expect("dropout", "y", y, DType::f32, x.shape());
+  const RandomKey key = step_key(read_step("dropout", step), site, RandomPurpose::dropout);
   HWY_DYNAMIC_DISPATCH(drop)
   (x.numel(), x.data<float>(), key, rate, scale_factor, y.data<float>(), mode == GradMode::accumulate);
 }

@@ -13,6 +13,8 @@ kernels::Scale::Signature scale;
 kernels::Sign::Signature sign;
 kernels::MaskBackward::Signature mask_backward;
 kernels::SignBackward::Signature sign_backward;
+kernels::BinarizeWeights::Signature binarize_weights;
+kernels::MaskGradients::Signature mask_gradients;
 kernels::Sigmoid::Signature sigmoid;
 kernels::SigmoidBackward::Signature sigmoid_backward;
 kernels::Relu::Signature relu;

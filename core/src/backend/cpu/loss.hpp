@@ -11,5 +11,6 @@ kernels::L1Loss::Signature l1_loss;
 kernels::MseLoss::Signature mse_loss;
 kernels::PairwiseLoss::Signature pairwise_loss;
 kernels::CountCorrect::Signature count_correct;
+kernels::AddMetrics::Signature add_metrics;
 
 }  // namespace bnas::cpu

@@ -38,7 +38,6 @@ struct BatchNormGradient {
 };
 
 kernels::BatchNormStats::Signature batch_norm_stats;
-kernels::BatchNormUpdate::Signature batch_norm_update;
 kernels::BatchNormApply::Signature batch_norm_apply;
 kernels::BatchNormSign::Signature batch_norm_sign;
 kernels::BatchNormBackward::Signature batch_norm_backward;

@@ -9,6 +9,8 @@ kernels::AdamStep::Signature adam_step;
 kernels::SgdStep::Signature sgd_step;
 kernels::BopStep::Signature bop_step;
 kernels::SumSquares::Signature sum_squares;
+kernels::ClipGradNorm::Signature clip_grad_norm;
 kernels::GatherBatch::Signature gather_batch;
+kernels::AdvanceStep::Signature advance_step;
 
 }  // namespace bnas::cpu

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules of bnas/portable/optimizer_rules.hpp in vectors: the same operations in the same order, nothing fused, so
 // that every weight gets the bits that the scalar rule gives.
+#include <cmath>
+
 #include "backend/cpu/checks.hpp"
+#include "backend/cpu/elementwise.hpp"
 #include "backend/cpu/optim.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -25,8 +28,8 @@ HWY_INLINE FloatVec clipped(FloatVec w, float limit) {
   return hn::IfThenElse(hn::Gt(w, high), high, hn::IfThenElse(hn::Lt(w, low), low, w));
 }
 
-void adam(std::int64_t n, const float* grad, const AdamRule& rule, float clip, float* weight, float* m, float* v,
-          float* v_max) {
+void adam(std::int64_t n, const float* grad, const AdamRule& rule, float step, float clip, float* weight, float* m,
+          float* v, float* v_max) {
   const FloatTag d;
   const FloatVec decay = hn::Set(d, rule.weight_decay);
   const FloatVec beta1 = hn::Set(d, rule.beta1);
@@ -34,7 +37,7 @@ void adam(std::int64_t n, const float* grad, const AdamRule& rule, float clip, f
   const FloatVec rest1 = hn::Set(d, 1.0F - rule.beta1);
   const FloatVec rest2 = hn::Set(d, 1.0F - rule.beta2);
   const FloatVec eps = hn::Set(d, rule.eps);
-  const FloatVec step_size = hn::Set(d, rule.step_size());
+  const FloatVec step_size = hn::Set(d, step);
   const auto lanes = static_cast<std::int64_t>(float_lanes());
   for (std::int64_t i = 0; i < n; i += lanes) {
     const auto count = static_cast<std::size_t>(std::min(lanes, n - i));
@@ -54,11 +57,12 @@ void adam(std::int64_t n, const float* grad, const AdamRule& rule, float clip, f
   }
 }
 
-void sgd(std::int64_t n, const float* grad, const SgdRule& rule, float clip, float* weight, float* velocity) {
+void sgd(std::int64_t n, const float* grad, const SgdRule& rule, float rate, float clip, float* weight,
+         float* velocity) {
   const FloatTag d;
   const FloatVec decay = hn::Set(d, rule.weight_decay);
   const FloatVec momentum = hn::Set(d, rule.momentum);
-  const FloatVec lr = hn::Set(d, rule.lr);
+  const FloatVec lr = hn::Set(d, rate);
   const auto lanes = static_cast<std::int64_t>(float_lanes());
   for (std::int64_t i = 0; i < n; i += lanes) {
     const auto count = static_cast<std::size_t>(std::min(lanes, n - i));
@@ -99,50 +103,85 @@ HWY_EXPORT(adam);
 HWY_EXPORT(sgd);
 HWY_EXPORT(bop);
 
-void adam_step(Stream& /*stream*/, const Tensor& grad, const AdamRule& rule, float clip, Tensor& weight, Tensor& m,
-               Tensor& v, Tensor& v_max) {
-  expect("adam_step", "grad", grad, DType::f32);
-  expect("adam_step", "weight", weight, DType::f32, grad.shape());
-  expect("adam_step", "m", m, DType::f32, grad.shape());
-  expect("adam_step", "v", v, DType::f32, grad.shape());
-  if (v_max.defined()) {
-    expect("adam_step", "v_max", v_max, DType::f32, grad.shape());
+namespace {
+
+float* data_or_null(const Tensor& tensor) { return tensor.defined() ? tensor.data<float>() : nullptr; }
+
+void expect_update(const char* op, const ParameterUpdate& update, int slots) {
+  expect(op, "grad", update.grad, DType::f32);
+  expect(op, "weight", update.weight, DType::f32, update.grad.shape());
+  for (int i = 0; i < slots; ++i) {
+    expect(op, "slot", update.slots[i], DType::f32, update.grad.shape());
   }
-  HWY_DYNAMIC_DISPATCH(adam)
-  (grad.numel(), grad.data<float>(), rule, clip, weight.data<float>(), m.data<float>(), v.data<float>(),
-   v_max.defined() ? v_max.data<float>() : nullptr);
 }
 
-void sgd_step(Stream& /*stream*/, const Tensor& grad, const SgdRule& rule, float clip, Tensor& weight,
-              Tensor& velocity) {
-  expect("sgd_step", "grad", grad, DType::f32);
-  expect("sgd_step", "weight", weight, DType::f32, grad.shape());
-  if (velocity.defined()) {
-    expect("sgd_step", "velocity", velocity, DType::f32, grad.shape());
+}  // namespace
+
+void adam_step(Stream& /*stream*/, std::span<const ParameterUpdate> parameters, const AdamRule& rule,
+               const Tensor& step) {
+  const StepValues values = read_step("adam_step", step);
+  for (const ParameterUpdate& p : parameters) {
+    expect_update("adam_step", p, p.slots[2].defined() ? 3 : 2);
+    HWY_DYNAMIC_DISPATCH(adam)
+    (p.grad.numel(), p.grad.data<float>(), rule, adam_step_size(values.lr * p.lr_multiplier, values.bias_correction),
+     p.clip, p.weight.data<float>(), p.slots[0].data<float>(), p.slots[1].data<float>(), data_or_null(p.slots[2]));
   }
-  HWY_DYNAMIC_DISPATCH(sgd)
-  (grad.numel(), grad.data<float>(), rule, clip, weight.data<float>(),
-   velocity.defined() ? velocity.data<float>() : nullptr);
 }
 
-void bop_step(Stream& /*stream*/, const Tensor& grad, const BopRule& rule, Tensor& weight, Tensor& average) {
-  expect("bop_step", "grad", grad, DType::f32);
-  expect("bop_step", "weight", weight, DType::f32, grad.shape());
-  expect("bop_step", "average", average, DType::f32, grad.shape());
-  HWY_DYNAMIC_DISPATCH(bop)
-  (grad.numel(), grad.data<float>(), rule, weight.data<float>(), average.data<float>());
+void sgd_step(Stream& /*stream*/, std::span<const ParameterUpdate> parameters, const SgdRule& rule,
+              const Tensor& step) {
+  const StepValues values = read_step("sgd_step", step);
+  for (const ParameterUpdate& p : parameters) {
+    expect_update("sgd_step", p, p.slots[0].defined() ? 1 : 0);
+    HWY_DYNAMIC_DISPATCH(sgd)
+    (p.grad.numel(), p.grad.data<float>(), rule, values.lr * p.lr_multiplier, p.clip, p.weight.data<float>(),
+     data_or_null(p.slots[0]));
+  }
 }
 
-void sum_squares(Stream& /*stream*/, const Tensor& x, Tensor& sum, GradMode mode) {
-  expect("sum_squares", "x", x, DType::f32);
-  expect("sum_squares", "sum", sum, DType::f32, Shape{});
+void bop_step(Stream& /*stream*/, std::span<const ParameterUpdate> parameters, const BopRule& rule) {
+  for (const ParameterUpdate& p : parameters) {
+    expect_update("bop_step", p, 1);
+    HWY_DYNAMIC_DISPATCH(bop)
+    (p.grad.numel(), p.grad.data<float>(), rule, p.weight.data<float>(), p.slots[0].data<float>());
+  }
+}
+
+namespace {
+
+double sum_of_squares(const Tensor& x) {
   const float* value = x.data<float>();
   double total = 0.0;
   for (std::int64_t i = 0; i < x.numel(); ++i) {
     total += static_cast<double>(value[i]) * static_cast<double>(value[i]);
   }
+  return total;
+}
+
+}  // namespace
+
+void sum_squares(Stream& /*stream*/, const Tensor& x, Tensor& sum, GradMode mode) {
+  expect("sum_squares", "x", x, DType::f32);
+  expect("sum_squares", "sum", sum, DType::f32, Shape{});
   float* to = sum.data<float>();
-  *to = static_cast<float>(mode == GradMode::accumulate ? static_cast<double>(*to) + total : total);
+  const double before = mode == GradMode::accumulate ? static_cast<double>(*to) : 0.0;
+  *to = static_cast<float>(before + sum_of_squares(x));
+}
+
+void clip_grad_norm(Stream& stream, std::span<const Tensor> grads, float max_norm, Tensor& norm) {
+  expect("clip_grad_norm", "norm", norm, DType::f32, Shape{});
+  double total = 0.0;
+  for (const Tensor& grad : grads) {
+    expect("clip_grad_norm", "grad", grad, DType::f32);
+    total += sum_of_squares(grad);
+  }
+  const auto length = static_cast<float>(std::sqrt(total));
+  *norm.data<float>() = length;
+  if (length > max_norm) {
+    for (Tensor grad : grads) {
+      scale(stream, grad, max_norm / length, grad, GradMode::overwrite);
+    }
+  }
 }
 
 }  // namespace bnas::cpu

@@ -13,6 +13,8 @@ void register_elementwise(KernelTable& table) {
   table.add<kernels::Sign>(sign);
   table.add<kernels::MaskBackward>(mask_backward);
   table.add<kernels::SignBackward>(sign_backward);
+  table.add<kernels::BinarizeWeights>(binarize_weights);
+  table.add<kernels::MaskGradients>(mask_gradients);
   table.add<kernels::Sigmoid>(sigmoid);
   table.add<kernels::SigmoidBackward>(sigmoid_backward);
   table.add<kernels::Relu>(relu);

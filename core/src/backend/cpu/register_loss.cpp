@@ -11,6 +11,7 @@ void register_loss(KernelTable& table) {
   table.add<kernels::MseLoss>(mse_loss);
   table.add<kernels::PairwiseLoss>(pairwise_loss);
   table.add<kernels::CountCorrect>(count_correct);
+  table.add<kernels::AddMetrics>(add_metrics);
 }
 
 }  // namespace bnas::cpu

@@ -6,7 +6,6 @@ namespace bnas::cpu {
 
 void register_norm(KernelTable& table) {
   table.add<kernels::BatchNormStats>(batch_norm_stats);
-  table.add<kernels::BatchNormUpdate>(batch_norm_update);
   table.add<kernels::BatchNormApply>(batch_norm_apply);
   table.add<kernels::BatchNormSign>(batch_norm_sign);
   table.add<kernels::BatchNormBackward>(batch_norm_backward);

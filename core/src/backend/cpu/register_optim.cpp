@@ -9,7 +9,9 @@ void register_optim(KernelTable& table) {
   table.add<kernels::SgdStep>(sgd_step);
   table.add<kernels::BopStep>(bop_step);
   table.add<kernels::SumSquares>(sum_squares);
+  table.add<kernels::ClipGradNorm>(clip_grad_norm);
   table.add<kernels::GatherBatch>(gather_batch);
+  table.add<kernels::AdvanceStep>(advance_step);
 }
 
 }  // namespace bnas::cpu

@@ -112,6 +112,18 @@ void mask_backward(Stream& /*stream*/, const Tensor& dy, const Tensor& mask, Ten
    mode == GradMode::accumulate);
 }
 
+void binarize_weights(Stream& stream, std::span<const LatentWeights> layers) {
+  for (LatentWeights layer : layers) {
+    sign(stream, layer.latent, layer.bits, layer.mask);
+  }
+}
+
+void mask_gradients(Stream& stream, std::span<const LatentWeights> layers) {
+  for (LatentWeights layer : layers) {
+    mask_backward(stream, layer.grad, layer.mask, layer.grad, GradMode::overwrite);
+  }
+}
+
 void sign_backward(Stream& /*stream*/, const Tensor& dy, const Tensor& x, PseudoGradient kind, Tensor& dx,
                    GradMode mode) {
   expect("sign_backward", "x", x, DType::f32);

@@ -25,6 +25,16 @@ BNAS_HD inline Moments moments_from_sums(std::int64_t sum, std::int64_t sum_of_s
   return moments_from_sums(static_cast<double>(sum), static_cast<double>(sum_of_squares), n);
 }
 
+/// n / (n - 1), which makes the biased variance of n values unbiased; one value has variance 0, biased or not.
+BNAS_HD inline float unbiased_factor(std::int64_t n) {
+  return n > 1 ? static_cast<float>(static_cast<double>(n) / static_cast<double>(n - 1)) : 1.0F;
+}
+
+/// A running statistic after a batch.
+BNAS_HD inline float moving_average(float running, float momentum, float batch) {
+  return momentum * running + (1.0F - momentum) * batch;
+}
+
 /// 1 / sqrt(variance + eps), in double, rounded once.
 BNAS_HD inline float reciprocal_std(float variance, float eps) {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance) + static_cast<double>(eps)));

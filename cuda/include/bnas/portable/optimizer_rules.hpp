@@ -16,20 +16,23 @@ BNAS_HD inline float clip_to(float x, float limit) {
 /// Adam as Kingma and Ba 2015, section 2 (the form with the bias-corrected step size), AMSGrad as Reddi et al. 2018:
 /// v_max is the running maximum of the uncorrected v. `weight_decay` adds L2 to the gradient.
 struct AdamRule {
-  float lr = 1e-3F;
   float beta1 = 0.9F;
   float beta2 = 0.999F;
   float eps = 1e-7F;
   float weight_decay = 0.0F;
-  std::int64_t step = 1;  ///< 1 for the first step
 
-  /// lr * sqrt(1 - beta2^t) / (1 - beta1^t), in double.
-  float step_size() const {
-    const double t = static_cast<double>(step);
-    return static_cast<float>(lr * std::sqrt(1.0 - std::pow(static_cast<double>(beta2), t)) /
-                              (1.0 - std::pow(static_cast<double>(beta1), t)));
+  /// sqrt(1 - beta2^t) / (1 - beta1^t) of step t, which is 1 for the first.
+  double bias_correction(std::int64_t t) const {
+    const auto power = static_cast<double>(t);
+    return std::sqrt(1.0 - std::pow(static_cast<double>(beta2), power)) /
+           (1.0 - std::pow(static_cast<double>(beta1), power));
   }
 };
+
+/// The step size lr * sqrt(1 - beta2^t) / (1 - beta1^t), rounded once.
+BNAS_HD inline float adam_step_size(float lr, double bias_correction) {
+  return static_cast<float>(static_cast<double>(lr) * bias_correction);
+}
 
 BNAS_HD inline float adam_update(const AdamRule& rule, float step_size, float g, float w, float& m, float& v,
                                  float* v_max) {
@@ -46,19 +49,18 @@ BNAS_HD inline float adam_update(const AdamRule& rule, float step_size, float g,
 
 /// velocity = momentum * velocity + g; w -= lr * (nesterov ? g + momentum * velocity : velocity), g with L2 added.
 struct SgdRule {
-  float lr = 0.1F;
   float momentum = 0.0F;
   float weight_decay = 0.0F;
   bool nesterov = false;
 };
 
-BNAS_HD inline float sgd_update(const SgdRule& rule, float g, float w, float* velocity) {
+BNAS_HD inline float sgd_update(const SgdRule& rule, float lr, float g, float w, float* velocity) {
   g += rule.weight_decay * w;
   if (velocity == nullptr) {
-    return w - rule.lr * g;
+    return w - lr * g;
   }
   *velocity = rule.momentum * *velocity + g;
-  return w - rule.lr * (rule.nesterov ? g + rule.momentum * *velocity : *velocity);
+  return w - lr * (rule.nesterov ? g + rule.momentum * *velocity : *velocity);
 }
 
 /// average = (1 - gamma) * average + gamma * g; a weight flips when |average| > threshold and both have the same sign.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bnas/core/nn/module.hpp"
+#include "bnas/portable/philox.hpp"
 
 namespace bnas::nas {
 

@@ -8,6 +8,7 @@
 #include "bnas/core/ops/norm.hpp"
 #include "bnas/nas/network_plan.hpp"
 #include "bnas/portable/dims.hpp"
+#include "bnas/portable/philox.hpp"
 #include "bnas/portable/pseudo_gradient.hpp"
 
 namespace bnas::nas {

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "bnas/core/nn/binarized_weights.hpp"
 #include "bnas/core/optim/optimizer.hpp"
 #include "bnas/core/optim/schedule.hpp"
 #include "bnas/nas/network.hpp"
+#include "bnas/portable/step_values.hpp"
 
 namespace bnas::nas {
 
@@ -39,18 +42,21 @@ struct EpochSums {
   double accuracy = 0.0;
 };
 
-/// One network in training: weights, optimizer slots and step counter. Deterministic: the same calls with the same
-/// keys give the same bits. One thread, one stream.
+/// One network in training: weights and optimizer slots. Deterministic: the same calls with the same keys give the same
+/// bits. One thread, one stream.
 class Training {
  public:
   Training(Stream& stream, NetworkPlan plan, const Recipe& recipe, const RandomKey& init);
 
   Network& network() { return network_; }
-  /// One optimizer step on a batch: images f32 (B,H,W,C), labels i32 (B). Gradients stay readable until the next.
-  void step(const Tensor& images, const Tensor& labels, float lr, const RandomKey& random);
+  /// One optimizer step on a batch: images f32 (B,H,W,C), labels i32 (B), `values` a step tensor of step_values().
+  /// Neither waits nor copies, so that it can be repeated (Stream::repeat). Gradients stay readable until the next.
+  void step(const Tensor& images, const Tensor& labels, const Tensor& values);
   /// As step(); shows every node's output.
-  void step(const Tensor& images, const Tensor& labels, float lr, const RandomKey& random,
+  void step(const Tensor& images, const Tensor& labels, const Tensor& values,
             const std::function<void(const PlanNode&, const Var&)>& visit);
+  /// What step `number` needs to know, which is 1 for the first of this training.
+  StepValues step_values(std::int64_t number, float lr, const RandomKey& random) const;
   /// Sums since the last call, over `images` images; restarts them.
   EpochSums take_sums(std::int64_t images);
   /// Share of correct answers over a resident set: images u8 (N,H,W,C), labels i32 (N). Uses running statistics.
@@ -61,12 +67,11 @@ class Training {
   /// Bytes kept for backward in the last step.
   std::size_t saved_bytes() const { return saved_bytes_; }
 
-  /// Visits everything that a checkpoint must hold besides steps(): weights, buffers, slots, sums; fixed order.
+  /// Visits everything that a checkpoint must hold besides the number of steps: weights, buffers, slots, sums; fixed
+  /// order.
   void state(const std::function<void(const std::string& name, Tensor&)>& visit);
   /// Only what a trained network needs: weights and buffers.
   void weights(const std::function<void(const std::string& name, Tensor&)>& visit);
-  std::int64_t steps() const { return optimizer_->steps(); }
-  void set_steps(std::int64_t steps) { optimizer_->set_steps(steps); }
 
  private:
   Stream& stream_;
@@ -74,8 +79,9 @@ class Training {
   Network network_;
   std::vector<nn::Parameter*> parameters_;
   std::unique_ptr<optim::Optimizer> optimizer_;
-  Tensor loss_sum_;  // f32 scalar: sum of batch losses times batch sizes
-  Tensor correct_;   // i32 scalar
+  std::optional<nn::BinarizedWeights> weight_bits_;  // with the straight-through estimator
+  Tensor loss_sum_;                                  // f32 scalar: sum of batch losses times batch sizes
+  Tensor correct_;                                   // i32 scalar
   std::size_t saved_bytes_ = 0;
 };
 

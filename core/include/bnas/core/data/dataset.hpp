@@ -56,7 +56,8 @@ struct DeviceImages {
   int classes = 0;
 };
 
-/// Copies the data set to the stream's device; more than 2^31 - 1 images are a `usage` Error.
+/// Copies the data set to the stream's device and waits, so that any stream of it may read; more than 2^31 - 1 images
+/// are a `usage` Error.
 DeviceImages upload(Stream& stream, const Dataset& data);
 
 }  // namespace bnas

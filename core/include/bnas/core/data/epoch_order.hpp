@@ -19,11 +19,7 @@ class EpochOrder {
   EpochOrder(std::uint64_t seed, std::uint64_t trial, std::uint64_t epoch, std::int64_t n)
       : order_(random_permutation(RandomKey{seed, trial, RandomPurpose::shuffle}.derive(epoch), n)) {}
 
-  std::int64_t size() const { return static_cast<std::int64_t>(order_.size()); }
-  /// The last batch may be smaller.
-  std::int64_t batches(std::int64_t batch_size) const { return (size() + batch_size - 1) / batch_size; }
-  /// Rows of batch `index`.
-  std::span<const std::int32_t> batch(std::int64_t index, std::int64_t batch_size) const;
+  std::span<const std::int32_t> rows() const { return order_; }
 
  private:
   std::vector<std::int32_t> order_;

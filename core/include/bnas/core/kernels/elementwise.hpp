@@ -2,9 +2,24 @@
 // Kernel tags: fills, conversions, signs, sums. Tensors are dense and of equal shape unless said otherwise.
 #pragma once
 
+#include <span>
+
 #include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 #include "bnas/portable/pseudo_gradient.hpp"
+
+namespace bnas {
+
+/// Latent weights of one layer and what a training step makes of them, all of one shape: the sign bits that the layer
+/// multiplies with, the bits of |latent| <= 1, and the gradient of the layer's bits, f32, which becomes the latent's.
+struct LatentWeights {
+  Tensor latent;
+  Tensor bits;
+  Tensor mask;
+  Tensor grad;
+};
+
+}  // namespace bnas
 
 namespace bnas::kernels {
 
@@ -50,6 +65,18 @@ struct MaskBackward {
   using Signature = void(Stream&, const Tensor& dy, const Tensor& mask, Tensor& dx, GradMode mode);
 };
 
+/// Sign of all layers at once: bits and mask of every entry from its latent weights.
+struct BinarizeWeights {
+  static constexpr const char* name = "binarize_weights";
+  using Signature = void(Stream&, std::span<const LatentWeights> layers);
+};
+
+/// Backward of ste_sign of all layers at once, in place: grad = mask bit ? grad : 0.
+struct MaskGradients {
+  static constexpr const char* name = "mask_gradients";
+  using Signature = void(Stream&, std::span<const LatentWeights> layers);
+};
+
 /// dx (+)= dy * pseudo_gradient(kind, x); x f32.
 struct SignBackward {
   static constexpr const char* name = "sign_backward";
@@ -80,11 +107,12 @@ struct ReluBackward {
   using Signature = void(Stream&, const Tensor& dy, const Tensor& y, Tensor& dx, GradMode mode);
 };
 
-/// y = keep ? x * scale : 0, where keep = uniform(key, i) >= rate for element i; x f32, may alias y.
-/// Forward and backward are the same map, so nothing is saved.
+/// y = keep ? x * scale : 0, where keep = key.uniform(i) >= rate for element i and key = step_key(step, site, dropout);
+/// x f32, may alias y; step u8 with the bytes of a StepValues. Forward and backward are the same map: nothing is saved.
 struct Dropout {
   static constexpr const char* name = "dropout";
-  using Signature = void(Stream&, const Tensor& x, RandomKey key, float rate, float scale, Tensor& y, GradMode mode);
+  using Signature = void(Stream&, const Tensor& x, const Tensor& step, std::uint64_t site, float rate, float scale,
+                         Tensor& y, GradMode mode);
 };
 
 /// y (rows, sum of C_i) = inputs side by side along channels; all f32 or all bits, equal rows.

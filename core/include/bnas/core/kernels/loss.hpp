@@ -46,4 +46,11 @@ struct CountCorrect {
   using Signature = void(Stream&, const Tensor& logits, const Tensor& labels, Tensor& correct);
 };
 
+/// What an epoch adds up over its batches: loss_sum (scalar f32) += rows * loss, and correct as CountCorrect.
+struct AddMetrics {
+  static constexpr const char* name = "add_metrics";
+  using Signature = void(Stream&, const Tensor& logits, const Tensor& labels, const Tensor& loss, Tensor& loss_sum,
+                         Tensor& correct);
+};
+
 }  // namespace bnas::kernels

@@ -9,18 +9,13 @@ namespace bnas::kernels {
 
 /// mean (C) and biased variance (C), f32, of x (rows, C) of type f32, i8, i16 or i32.
 /// Integer inputs are summed exactly in 64 bits, so the result does not depend on any order; f32 inputs in double,
-/// in row order.
+/// in a fixed order (the CPU: row by row).
+/// Where defined, running = momentum * running + (1 - momentum) * batch for both statistics; the running variance
+/// receives the unbiased estimate (n / (n - 1)) over the rows.
 struct BatchNormStats {
   static constexpr const char* name = "batch_norm_stats";
-  using Signature = void(Stream&, const Tensor& x, Tensor& mean, Tensor& variance);
-};
-
-/// running = momentum * running + (1 - momentum) * batch for both statistics; the running variance receives the
-/// unbiased estimate (n / (n - 1)) over `rows` rows.
-struct BatchNormUpdate {
-  static constexpr const char* name = "batch_norm_update";
-  using Signature = void(Stream&, const Tensor& mean, const Tensor& variance, std::int64_t rows, float momentum,
-                         Tensor& running_mean, Tensor& running_variance);
+  using Signature = void(Stream&, const Tensor& x, Tensor& mean, Tensor& variance, float momentum, Tensor& running_mean,
+                         Tensor& running_variance);
 };
 
 /// y = fma(x - mean, gamma * rstd, beta), rstd = 1 / sqrt(variance + eps): the one agreed form (batch_norm_affine in

@@ -1,33 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernel tags: optimizer steps over one parameter each, and the batch gather. Formulas:
-// bnas/portable/optimizer_rules.hpp.
+// Kernel tags: optimizer steps over all parameters of a network at once, the batch gather, and the feed of step values.
+// Formulas: bnas/portable/optimizer_rules.hpp. A `step` tensor is u8 with the bytes of one StepValues.
 #pragma once
+
+#include <span>
 
 #include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 #include "bnas/portable/optimizer_rules.hpp"
+#include "bnas/portable/step_values.hpp"
+
+namespace bnas {
+
+/// One parameter in an optimizer step; all tensors f32 and of one shape. The gradient is only read.
+struct ParameterUpdate {
+  Tensor grad;
+  Tensor weight;
+  Tensor slots[3] = {};        ///< of the rule, in its order; undefined where the rule has fewer
+  float lr_multiplier = 1.0F;  ///< times StepValues::lr, rounded to float
+  float clip = 0.0F;           ///< > 0 clamps the weight to [-clip, clip] afterwards
+};
+
+}  // namespace bnas
 
 namespace bnas::kernels {
 
-/// Adam (Kingma and Ba 2015) or AMSGrad (Reddi et al. 2018); `v_max` is defined for AMSGrad. The gradient is only
-/// read. `clip` > 0 clamps the weight to [-clip, clip] afterwards.
+/// Adam (Kingma and Ba 2015), slots m and v, or AMSGrad (Reddi et al. 2018), slots m, v and v_max.
 struct AdamStep {
   static constexpr const char* name = "adam_step";
-  using Signature = void(Stream&, const Tensor& grad, const AdamRule& rule, float clip, Tensor& weight, Tensor& m,
-                         Tensor& v, Tensor& v_max);
+  using Signature = void(Stream&, std::span<const ParameterUpdate> parameters, const AdamRule& rule,
+                         const Tensor& step);
 };
 
-/// SGD with momentum, Nesterov and L2 weight decay; `velocity` undefined when momentum is 0.
+/// SGD with momentum, Nesterov and L2 weight decay; slot velocity, undefined when momentum is 0.
 struct SgdStep {
   static constexpr const char* name = "sgd_step";
-  using Signature = void(Stream&, const Tensor& grad, const SgdRule& rule, float clip, Tensor& weight,
-                         Tensor& velocity);
+  using Signature = void(Stream&, std::span<const ParameterUpdate> parameters, const SgdRule& rule, const Tensor& step);
 };
 
-/// Bop (Helwegen et al. 2019): weights in {-1, +1} flip where the gradient average exceeds the threshold.
+/// Bop (Helwegen et al. 2019): weights in {-1, +1} flip where the gradient average, the slot, exceeds the threshold.
+/// The rule has no learning rate and clips nothing.
 struct BopStep {
   static constexpr const char* name = "bop_step";
-  using Signature = void(Stream&, const Tensor& grad, const BopRule& rule, Tensor& weight, Tensor& average);
+  using Signature = void(Stream&, std::span<const ParameterUpdate> parameters, const BopRule& rule);
+};
+
+/// norm (scalar f32) = L2 norm of all gradients together: squares summed in double in index order, tensor by tensor.
+/// Where it exceeds max_norm, each gradient is multiplied by max_norm / norm.
+struct ClipGradNorm {
+  static constexpr const char* name = "clip_grad_norm";
+  using Signature = void(Stream&, std::span<const Tensor> grads, float max_norm, Tensor& norm);
 };
 
 /// sum (scalar f32) (+)= sum of x^2, accumulated in double in index order.
@@ -36,12 +58,19 @@ struct SumSquares {
   using Signature = void(Stream&, const Tensor& x, Tensor& sum, GradMode mode);
 };
 
-/// batch (B,H,W,C) f32 = images[indices] / 127.5 - 1, so that bytes 0..255 become [-1, 1]; labels (B) i32 likewise.
-/// images u8 (N,H,W,C), all_labels i32 (N), indices i32 (B) in [0, N): others are an Error naming the index.
+/// batch (B,H,W,C) f32 = images[order[first + b]] / 127.5 - 1, so that bytes 0..255 become [-1, 1]; labels (B) i32
+/// likewise. images u8 (N,H,W,C), all_labels i32 (N), order i32 with at least first + B entries in [0, N): others are
+/// an Error naming the entry. `first` is the step's first_row, 0 where `step` is undefined.
 struct GatherBatch {
   static constexpr const char* name = "gather_batch";
-  using Signature = void(Stream&, const Tensor& images, const Tensor& all_labels, const Tensor& indices, Tensor& batch,
-                         Tensor& labels);
+  using Signature = void(Stream&, const Tensor& images, const Tensor& all_labels, const Tensor& order,
+                         const Tensor& step, Tensor& batch, Tensor& labels);
+};
+
+/// current = table[counter], then counter (scalar i32) += 1. table u8 holds StepValues one after another, current one.
+struct AdvanceStep {
+  static constexpr const char* name = "advance_step";
+  using Signature = void(Stream&, const Tensor& table, Tensor& counter, Tensor& current);
 };
 
 }  // namespace bnas::kernels

@@ -5,6 +5,7 @@
 
 #include "bnas/core/nn/module.hpp"
 #include "bnas/core/ops/geometry.hpp"
+#include "bnas/portable/philox.hpp"
 #include "bnas/portable/pseudo_gradient.hpp"
 
 namespace bnas::nn {

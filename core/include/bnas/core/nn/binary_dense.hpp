@@ -4,6 +4,7 @@
 #include <string>
 
 #include "bnas/core/nn/binary_conv2d.hpp"
+#include "bnas/portable/philox.hpp"
 
 namespace bnas::nn {
 

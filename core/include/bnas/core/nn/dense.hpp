@@ -4,6 +4,7 @@
 #include <string>
 
 #include "bnas/core/nn/module.hpp"
+#include "bnas/portable/philox.hpp"
 
 namespace bnas::nn {
 

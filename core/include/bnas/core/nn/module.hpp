@@ -25,6 +25,7 @@ struct Parameter {
   Tensor grad;  ///< f32, same shape; only read by optimizers
   std::int64_t fan_in = 0;
   std::int64_t fan_out = 0;
+  Tensor bits = {};  ///< latent_binary: signs of the weights, where a BinarizedWeights keeps them
 };
 
 /// A piece of a network: parameters, buffers (running statistics) and a forward pass. Not thread-safe.

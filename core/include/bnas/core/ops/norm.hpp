@@ -6,7 +6,7 @@
 
 namespace bnas::ops {
 
-/// Running statistics of one batch norm: f32 (C), updated in training (kernels::BatchNormUpdate).
+/// Running statistics of one batch norm: f32 (C), updated in training (kernels::BatchNormStats).
 struct RunningStats {
   Tensor mean;      ///< starts at 0
   Tensor variance;  ///< starts at 1

@@ -14,22 +14,19 @@
 namespace bnas::optim {
 
 /// Updates parameters from their gradients; owns the slots (moments), which are part of a checkpoint.
-/// Slots are created on first use, zero-filled. Gradients are only read.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  /// One step at learning rate `lr` over `parameters`; the same parameters in the same order every time.
-  virtual void step(Stream& stream, std::span<nn::Parameter* const> parameters, float lr) = 0;
-  /// Steps taken so far.
-  std::int64_t steps() const { return steps_; }
-  void set_steps(std::int64_t steps) { steps_ = steps; }
-  /// Visits every slot as "<parameter>.<slot>", in a fixed order; creates absent ones for `parameters`, so that a
-  /// checkpoint can be read into a new optimizer.
-  virtual void slots(Stream& stream, std::span<nn::Parameter* const> parameters,
-                     const std::function<void(const std::string& name, Tensor&)>& visit) = 0;
-
- protected:
-  std::int64_t steps_ = 0;
+  /// Once, before anything else: makes the slots, zero-filled, and brings fresh parameters into the form that the rule
+  /// wants. `parameters` must outlive the optimizer.
+  virtual void prepare(Stream& stream, std::span<nn::Parameter* const> parameters) = 0;
+  /// One step over all parameters. `values` is a `step` tensor (step_feed.hpp): lr and bias_correction are read on the
+  /// device, so that a recorded step can be replayed. Gradients are only read.
+  virtual void step(Stream& stream, const Tensor& values) = 0;
+  /// StepValues::bias_correction of step t, which is 1 for the first.
+  virtual double bias_correction(std::int64_t /*t*/) const { return 1.0; }
+  /// Visits every slot as "<parameter>.<slot>", in a fixed order.
+  virtual void slots(const std::function<void(const std::string& name, Tensor&)>& visit) = 0;
 };
 
 /// Options shared by the rules.
@@ -43,8 +40,8 @@ std::unique_ptr<Optimizer> make_sgd(const SgdRule& rule, const StepOptions& opti
 /// Bop for latent_binary parameters (their values become exactly -1 and +1), `rest` for all others.
 std::unique_ptr<Optimizer> make_bop(const BopRule& rule, std::unique_ptr<Optimizer> rest);
 
-/// Scales all gradients by max_norm / norm when their global L2 norm exceeds it; returns the norm before.
-float clip_grad_norm(Stream& stream, std::span<nn::Parameter* const> parameters, float max_norm);
+/// Scales all gradients by max_norm / norm when their global L2 norm exceeds it; the norm before, a scalar f32.
+Tensor clip_grad_norm(Stream& stream, std::span<nn::Parameter* const> parameters, float max_norm);
 
 /// 1 / sqrt(1.5 / (fan_in + fan_out)) (Glorot and Bengio 2010; BinaryConnect's lr scaling).
 float glorot_multiplier(std::int64_t fan_in, std::int64_t fan_out);

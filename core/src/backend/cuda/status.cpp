@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/cuda/status.hpp"
+
+#include <string>
+
+#include "bnas/core/error.hpp"
+
+namespace bnas::cuda_backend {
+namespace {
+
+[[noreturn]] void fail(cudaError_t error, const std::string& what, int device) {
+  const std::string text = "[" + what + "] cuda:" + std::to_string(device) + ": " + cudaGetErrorString(error) + " (" +
+                           cudaGetErrorName(error) + ", " + std::to_string(error) + ")";
+  switch (error) {
+    case cudaErrorMemoryAllocation:
+    case cudaErrorNoDevice:
+    case cudaErrorInvalidDevice:
+    case cudaErrorInsufficientDriver:
+    case cudaErrorNoKernelImageForDevice:
+      throw Error(ErrorKind::unavailable, text);
+    default:
+      throw is_sticky(error) ? DeviceFault(error, text) : Error(ErrorKind::internal, text);
+  }
+}
+
+}  // namespace
+
+bool is_sticky(cudaError_t error) {
+  switch (error) {
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchFailure:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorDevicesUnavailable:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorContained:
+    case cudaErrorUnknown:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void require(cudaError_t error, const char* what, int device) {
+  if (error != cudaSuccess) {
+    fail(error, what, device);
+  }
+}
+
+void require(const cuda::Status& status, const char* op, int device) {
+  if (status.ok()) {
+    return;
+  }
+  if (status.code == cuda::StatusCode::cuda_error) {
+    fail(static_cast<cudaError_t>(status.detail), op, device);
+  }
+  char text[256];
+  cuda::describe(status, text, sizeof(text));
+  throw Error(status.code == cuda::StatusCode::unsupported ? ErrorKind::unavailable : ErrorKind::internal,
+              "[" + std::string(op) + "] cuda:" + std::to_string(device) + ": " + text);
+}
+
+}  // namespace bnas::cuda_backend

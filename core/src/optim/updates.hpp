@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bnas/core/kernels/optim.hpp"
+#include "bnas/core/optim/optimizer.hpp"
+
+namespace bnas::optim {
+
+/// The parameters of one rule with their slots, in the form that its kernel takes.
+class UpdateList {
+ public:
+  UpdateList(std::vector<const char*> slot_names, const StepOptions& options)
+      : names_(std::move(slot_names)), options_(options) {}
+
+  /// Makes zero-filled slots. Once.
+  void prepare(Stream& stream, std::span<nn::Parameter* const> parameters);
+  std::span<const ParameterUpdate> all() const;
+  /// Every slot as "<parameter>.<slot>".
+  void visit(const std::function<void(const std::string& name, Tensor&)>& visit);
+
+ private:
+  std::vector<const char*> names_;
+  StepOptions options_;
+  std::vector<std::string> parameters_;
+  std::vector<ParameterUpdate> updates_;
+  bool prepared_ = false;
+};
+
+}  // namespace bnas::optim

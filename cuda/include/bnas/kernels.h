@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel library for C and for everything that calls C. Plain C99; needs no header of CUDA.
+ *
+ *   - Pointers are memory of the current device, but where a comment says host; the stream is the caller's, 0 being the
+ *     default one. Nothing is allocated, synchronized, printed or kept, so that each call can be captured in a CUDA
+ *     graph, and any thread may call.
+ *   - Scratch memory comes from the caller: ask bnas_<operation>_workspace for its bytes first, align it to 256.
+ *   - A bad argument is refused before anything is launched; errors of the device come later, from the stream.
+ *   - Bit 1 means -1 and bit 0 means +1; channels are the innermost axis, 32 to a word, the first in the lowest bit;
+ *     the unused bits of a pixel's last word are 0 (docs/bits.md). Images are NHWC, filters OHWI.
+ *
+ * What each operation computes is said where its C++ twin is declared, bnas/cuda/<operation>.hpp.
+ */
+#ifndef BNAS_KERNELS_H
+#define BNAS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bnas/version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Grows whenever a call or a struct below changes. A library loaded at run time is asked first. */
+#define BNAS_ABI_VERSION 1
+int32_t bnas_abi_version(void);
+/** BNAS_VERSION of the library itself. */
+int32_t bnas_version(void);
+
+/** cudaStream_t is the same type. */
+typedef struct CUstream_st* bnas_stream_t;
+
+enum bnas_status_code {
+  BNAS_OK = 0,
+  BNAS_INVALID_ARGUMENT = 1,    /* a shape, pointer or option that the operation does not take */
+  BNAS_UNSUPPORTED = 2,         /* valid, but this device or build cannot do it */
+  BNAS_WORKSPACE_TOO_SMALL = 3, /* less than bnas_<operation>_workspace says */
+  BNAS_CUDA_ERROR = 4,          /* detail is the cudaError_t */
+  BNAS_CUBLAS_ERROR = 5,        /* detail is the cublasStatus_t */
+  BNAS_CUDNN_ERROR = 6          /* detail is the cudnnStatus_t */
+};
+
+/** The outcome of a call: a bnas_status_code, the number of the library below, and static text "operation: what". */
+typedef struct bnas_status_t {
+  int32_t code;
+  int32_t detail;
+  const char* message;
+} bnas_status_t;
+
+/** Writes the text of a status to `buffer` (host, `size` bytes), cut to fit, terminated; returns its whole length. */
+size_t bnas_status_string(bnas_status_t status, char* buffer, size_t size);
+
+/** How repeatable the results of a kernel are. */
+enum bnas_determinism {
+  BNAS_EXACT = 0,      /* integers or bits: the same on every device */
+  BNAS_FIXED_ORDER = 1 /* float sums in one order: the same bits on every run of one variant */
+};
+
+/** What a call would launch. Texts are static. */
+typedef struct bnas_kernel_info {
+  const char* operation;
+  const char* variant; /* method and instruction */
+  int32_t determinism; /* bnas_determinism */
+  int32_t blocks;
+  int32_t threads; /* per block */
+  int32_t shared_bytes;
+} bnas_kernel_info;
+
+/**
+ * A convolution: x (N,H,W,C), w (O,KH,KW,C), y (N,OH,OW,O) with OH = (h + pad_top + pad_bottom - kh) / stride_h + 1,
+ * and OW alike. Negative pad_top or pad_left skips pixels. Outside the image is nothing (exact zero padding), or +1
+ * where pad_one is not 0. Depthwise: o == c and w (KH,KW,C).
+ */
+typedef struct bnas_conv2d_dims {
+  int32_t n, h, w, c;
+  int32_t o, kh, kw;
+  int32_t stride_h, stride_w;
+  int32_t pad_top, pad_bottom, pad_left, pad_right;
+  int32_t pad_one;
+} bnas_conv2d_dims;
+
+/** Bytes of a dot product of k terms: 1 for k <= 127, 2 for k <= 32767, else 4. */
+int32_t bnas_dot_bytes(int64_t k);
+
+/** y[i] = value for i in [0, n). */
+bnas_status_t bnas_fill(float* y, int64_t n, float value, bnas_stream_t stream);
+
+/**
+ * y = conv(x, w), exact: x and w bits, y signed integers of bnas_dot_bytes(kh * kw * c) bytes. Where `sums` (2 O) is
+ * not null, sums[o] += the sum of y and sums[O + o] += that of y^2 over the pixels of filter o.
+ */
+bnas_status_t bnas_binary_conv2d(const bnas_conv2d_dims* dims, const uint32_t* x, const uint32_t* w, void* y,
+                                 int64_t* sums, bnas_stream_t stream);
+bnas_status_t bnas_binary_conv2d_info(const bnas_conv2d_dims* dims, bnas_kernel_info* info);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

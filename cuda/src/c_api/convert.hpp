@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the plain structs of bnas/kernels.h and the types of the C++ API.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <cuda_runtime_api.h>
+
+#include "bnas/cuda/kernel_info.hpp"
+#include "bnas/cuda/status.hpp"
+#include "bnas/kernels.h"
+#include "bnas/portable/dims.hpp"
+
+namespace bnas::cuda::c_api {
+
+inline bnas_status_t to_c(const Status& status) {
+  return {static_cast<std::int32_t>(status.code), status.detail, status.message};
+}
+
+inline Status from_c(const bnas_status_t& status) {
+  return {static_cast<StatusCode>(status.code), status.detail, status.message == nullptr ? "" : status.message};
+}
+
+inline Conv2dDims from_c(const bnas_conv2d_dims& d) {
+  Conv2dDims dims;
+  dims.n = d.n, dims.h = d.h, dims.w = d.w, dims.c = d.c;
+  dims.o = d.o, dims.kh = d.kh, dims.kw = d.kw;
+  dims.stride_h = d.stride_h, dims.stride_w = d.stride_w;
+  dims.pad_h = {d.pad_top, d.pad_bottom};
+  dims.pad_w = {d.pad_left, d.pad_right};
+  dims.pad_value = d.pad_one != 0 ? PadValue::one : PadValue::zero;
+  return dims;
+}
+
+inline bnas_kernel_info to_c(const char* operation, bnas_determinism determinism, const KernelInfo& info) {
+  return {operation, info.variant, determinism, info.blocks, info.threads, info.shared_bytes};
+}
+
+/// 10 major + minor of the current device.
+inline Status current_capability(int& capability) {
+  int device = 0;
+  int major = 0;
+  int minor = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  error = error != cudaSuccess ? error : cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  error = error != cudaSuccess ? error : cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  capability = 10 * major + minor;
+  return error == cudaSuccess
+             ? Status{}
+             : Status{StatusCode::cuda_error, static_cast<int>(error), "device: its compute capability"};
+}
+
+}  // namespace bnas::cuda::c_api

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels behind bnas/cuda/conv2d.hpp. Their launchers trust their arguments, which the public ones have checked.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "bnas/cuda/conv2d.hpp"
+
+namespace bnas::cuda {
+
+/// How the sums over pixels of a weight gradient are laid out.
+struct WeightSums {
+  int units = 1;  ///< blocks that would be needed without slices; each makes `elements` sums
+  int elements = 1;
+  int terms = 1;  ///< of a sum, in the kernel's measure: pixels, or rows of pixels
+  int step = 1;   ///< slices are multiples of so many terms
+};
+WeightSums direct_weight_sums(const Conv2dProblem& problem);
+WeightSums tensor_weight_sums(const Conv2dDims& dims);
+
+Status launch_forward_direct(const Conv2dDims& dims, const float* x, const float* w, float* y, cudaStream_t stream);
+Status launch_forward_depthwise(const Conv2dDims& dims, const float* x, const float* w, float* y, cudaStream_t stream);
+
+Status launch_backward_input_direct(const Conv2dDims& dims, const float* dy, Operand w, float* dx, bool accumulate,
+                                    cudaStream_t stream);
+Status launch_backward_input_depthwise(const Conv2dDims& dims, const float* dy, Operand w, float* dx, bool accumulate,
+                                       cudaStream_t stream);
+Status launch_backward_input_tensor(const Conv2dDims& dims, Precision precision, const float* dy, const Word* w,
+                                    float* dx, bool accumulate, cudaStream_t stream);
+
+Status launch_backward_weight_direct(const Conv2dPlan& plan, const float* dy, Operand x, float* dw, bool accumulate,
+                                     const Scratch& scratch, cudaStream_t stream);
+Status launch_backward_weight_tensor(const Conv2dPlan& plan, const float* dy, const Word* x, float* dw, bool accumulate,
+                                     const Scratch& scratch, cudaStream_t stream);
+
+}  // namespace bnas::cuda

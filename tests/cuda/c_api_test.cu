@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every call of the C interface gives what its C++ twin gives, status and output; what is right is tested there.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <vector>
+
+#include "bnas/cuda/binary_conv2d.hpp"
+#include "bnas/cuda/fill.hpp"
+#include "bnas/kernels.h"
+#include "cuda/support/bits.hpp"
+#include "cuda/support/device_buffer.hpp"
+
+namespace bnas::cuda::test {
+namespace {
+
+void expect_same(const bnas_status_t& c, const Status& cpp) {
+  EXPECT_EQ(c.code, static_cast<int>(cpp.code));
+  EXPECT_EQ(c.detail, cpp.detail);
+  EXPECT_STREQ(c.message, cpp.message);
+}
+
+/// Runs both interfaces into outputs of `bytes` and compares all of them, garbage and guards included.
+void expect_same_output(std::size_t bytes, const std::function<bnas_status_t(void*, cudaStream_t)>& by_c,
+                        const std::function<Status(void*, cudaStream_t)>& by_cpp) {
+  const TestStream stream;
+  const auto c = DeviceBuffer<unsigned char>::output(bytes);
+  const auto cpp = DeviceBuffer<unsigned char>::output(bytes);
+  const bnas_status_t status = by_c(c.data(), stream.get());
+  ASSERT_EQ(status.code, BNAS_OK) << status.message;
+  require_ok(by_cpp(cpp.data(), stream.get()));
+  stream.synchronize();
+  EXPECT_EQ(c.download(), cpp.download());
+}
+
+int capability() {
+  int major = 0;
+  int minor = 0;
+  require_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0), "capability");
+  require_cuda(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0), "capability");
+  return 10 * major + minor;
+}
+
+/// Words of a fixed pattern in rows of `channels` bits.
+std::vector<Word> bits(std::size_t rows, int channels, int seed) {
+  std::vector<int> values(rows * static_cast<std::size_t>(channels));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = (static_cast<int>(i) * 7919 + seed) % 17 < 8 ? -1 : 1;
+  }
+  return pack(values, channels);
+}
+
+// Everything differs, so that no two fields can change places: sides, kernel, strides, the four paddings.
+const bnas_conv2d_dims kDims = {2, 7, 9, 40, 5, 3, 4, 2, 1, 1, 2, 0, 3, 0};
+
+Conv2dDims cpp_dims(PadValue pad_value) {
+  Conv2dDims d;
+  d.n = 2, d.h = 7, d.w = 9, d.c = 40, d.o = 5, d.kh = 3, d.kw = 4, d.stride_h = 2, d.stride_w = 1;
+  d.pad_h = {1, 2}, d.pad_w = {0, 3}, d.pad_value = pad_value;
+  return d;
+}
+
+TEST(CApi, Fill) {
+  expect_same_output(
+      5 * sizeof(float), [](void* y, cudaStream_t s) { return bnas_fill(static_cast<float*>(y), 5, 2.5F, s); },
+      [](void* y, cudaStream_t s) { return fill(static_cast<float*>(y), 5, 2.5F, s); });
+  expect_same(bnas_fill(nullptr, 5, 2.5F, nullptr), fill(nullptr, 5, 2.5F, nullptr));
+}
+
+TEST(CApi, BinaryConv2d) {
+  const auto x = DeviceBuffer<Word>::input(bits(2 * 7 * 9, 40, 1));
+  const auto w = DeviceBuffer<Word>::input(bits(5 * 3 * 4, 40, 2));
+  for (const PadValue pad_value : {PadValue::zero, PadValue::one}) {
+    bnas_conv2d_dims dims = kDims;
+    dims.pad_one = pad_value == PadValue::one ? 1 : 0;
+    const Conv2dDims d = cpp_dims(pad_value);
+    const auto plan = plan_binary_conv2d(d, capability());
+    const std::size_t bytes =
+        static_cast<std::size_t>(d.n * d.oh() * d.ow() * d.o) * static_cast<std::size_t>(bnas_dot_bytes(d.k()));
+    expect_same_output(
+        bytes, [&](void* y, cudaStream_t s) { return bnas_binary_conv2d(&dims, x.data(), w.data(), y, nullptr, s); },
+        [&](void* y, cudaStream_t s) { return binary_conv2d(plan, x.data(), w.data(), y, nullptr, s); });
+  }
+}
+
+TEST(CApi, BinaryConv2dAddsItsSums) {
+  const Conv2dDims d = cpp_dims(PadValue::zero);
+  const auto plan = plan_binary_conv2d(d, capability());
+  const auto x = DeviceBuffer<Word>::input(bits(2 * 7 * 9, 40, 1));
+  const auto w = DeviceBuffer<Word>::input(bits(5 * 3 * 4, 40, 2));
+  const auto y = DeviceBuffer<std::int16_t>::output(static_cast<std::size_t>(d.n * d.oh() * d.ow() * d.o));
+  const auto sums = [&](auto convolve) {
+    const TestStream stream;
+    const auto total = DeviceBuffer<std::int64_t>::input(std::vector<std::int64_t>(10, 1000));
+    convolve(total.data(), stream.get());
+    stream.synchronize();
+    return total.download();
+  };
+  const auto by_c = sums([&](std::int64_t* total, cudaStream_t s) {
+    EXPECT_EQ(bnas_binary_conv2d(&kDims, x.data(), w.data(), y.data(), total, s).code, BNAS_OK);
+  });
+  const auto by_cpp = sums([&](std::int64_t* total, cudaStream_t s) {
+    require_ok(binary_conv2d(plan, x.data(), w.data(), y.data(), total, s));
+  });
+  EXPECT_EQ(by_c, by_cpp);
+  EXPECT_NE(by_c[5], 1000);
+}
+
+TEST(CApi, BinaryConv2dSaysWhatItWouldLaunch) {
+  bnas_kernel_info info = {};
+  ASSERT_EQ(bnas_binary_conv2d_info(&kDims, &info).code, BNAS_OK);
+  const KernelInfo expected = binary_conv2d_info(plan_binary_conv2d(cpp_dims(PadValue::zero), capability()));
+  EXPECT_STREQ(info.operation, "binary_conv2d");
+  EXPECT_STREQ(info.variant, expected.variant);
+  EXPECT_EQ(info.determinism, BNAS_EXACT);
+  EXPECT_EQ(info.blocks, expected.blocks);
+  EXPECT_EQ(info.threads, expected.threads);
+  EXPECT_EQ(info.shared_bytes, expected.shared_bytes);
+}
+
+TEST(CApi, BinaryConv2dRefusesWhatItsTwinRefuses) {
+  bnas_conv2d_dims dims = kDims;
+  dims.stride_w = 0;
+  Conv2dDims d = cpp_dims(PadValue::zero);
+  d.stride_w = 0;
+  expect_same(bnas_binary_conv2d(&dims, nullptr, nullptr, nullptr, nullptr, nullptr),
+              plan_binary_conv2d(d, capability()).status);
+  bnas_kernel_info info = {};
+  expect_same(bnas_binary_conv2d_info(&dims, &info), plan_binary_conv2d(d, capability()).status);
+  EXPECT_EQ(bnas_binary_conv2d_info(&kDims, nullptr).code, BNAS_INVALID_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace bnas::cuda::test

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the machine code of each kernel must look like. New kernels of the families below are held to it by name."""
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Holds for kernels whose family starts with `prefix`. Hot kernels use no local memory and call no subroutine."""
+    prefix: str
+    tensor: dict[int, str] = dataclasses.field(default_factory=dict)  # architecture: instruction that must be there
+
+
+# In order; the first whose prefix fits decides. 1-bit products are native up to sm_90 (as XOR on sm_75 only), later
+# architectures take 8-bit ones.
+HOT = [
+    Rule("binary_conv2d_tensor_b1_", {75: "BMMA", 80: "BMMA", 90: "BMMA"}),
+    Rule("binary_conv2d_tensor_s8_", {80: "IMMA", 90: "IMMA", 100: "IMMA", 120: "IMMA"}),
+    Rule("binary_conv2d_popcount_", {a: "POPC" for a in (75, 80, 90, 100, 120)}),
+    Rule("binary_conv2d_"),
+    Rule("binary_depthwise_conv2d_"),
+]
+
+
+def rule_for(kernel):
+    """The rule of a hot kernel; None for the others."""
+    return next((rule for rule in HOT if kernel.family.startswith(rule.prefix)), None)
+
+
+def violations(kernel):
+    """What is wrong with a kernel, in words; hot kernels only."""
+    rule = rule_for(kernel)
+    if rule is None:
+        return []
+    where = f"{kernel.name} on sm_{kernel.architecture}"
+    wrong = []
+    if kernel.frame or kernel.opcodes["LDL"] or kernel.opcodes["STL"]:
+        wrong.append(f"{where}: {kernel.frame} bytes of local memory (spilled registers, or an array with run-time "
+                     "indices); lower the tile or unroll the loop")
+    if kernel.subroutines:  # not CALL alone: ptxas also joins diverged warps by calling the next instruction
+        wrong.append(f"{where}: calls {', '.join(kernel.subroutines)}; use an instruction that this architecture has, "
+                     "where the warp is known to be converged")
+    wanted = rule.tensor.get(kernel.architecture)
+    if wanted and not kernel.opcodes[wanted]:
+        wrong.append(f"{where}: no {wanted}, which the plan wants there")
+    return wrong
