@@ -74,8 +74,18 @@ void adopt_variables(const Module& module, DeviceMemory& memory) {
   }
 }
 
-/// Counts the bytes that the launch marked in the shadows, and clears the marks.
-void count_distinct(const std::vector<MemoryRange*>& ranges, Counters& counters) {
+/// Adds a byte to the last range if it follows that, else begins another.
+void append(std::vector<TouchedRange>& ranges, std::uintptr_t address, bool written) {
+  if (!ranges.empty() && ranges.back().address + ranges.back().bytes == address) {
+    ++ranges.back().bytes;
+  } else {
+    ranges.push_back({address, 1, written});
+  }
+}
+
+/// Counts and lists the bytes that the launch marked in the shadows, and clears the marks.
+void collect_distinct(const std::vector<MemoryRange*>& ranges, LaunchResult& result) {
+  std::vector<TouchedRange> written;
   for (MemoryRange* range : ranges) {
     for (std::size_t page = 0; page < range->touched.size(); ++page) {
       if (range->touched[page] == 0) {
@@ -85,12 +95,19 @@ void count_distinct(const std::vector<MemoryRange*>& ranges, Counters& counters)
       const std::size_t end = std::min(range->bytes, (page + 1) * kPage);
       for (std::size_t i = page * kPage; i < end; ++i) {
         u8& shadow = range->shadow[i];
-        counters.unique_read_bytes += (shadow & kReadInLaunch) != 0 ? 1 : 0;
-        counters.unique_written_bytes += (shadow & kWrittenInLaunch) != 0 ? 1 : 0;
+        if ((shadow & kReadInLaunch) != 0) {
+          ++result.counters.unique_read_bytes;
+          append(result.touched, range->address + i, false);
+        }
+        if ((shadow & kWrittenInLaunch) != 0) {
+          ++result.counters.unique_written_bytes;
+          append(written, range->address + i, true);
+        }
         shadow &= kInitialized;
       }
     }
   }
+  result.touched.insert(result.touched.end(), written.begin(), written.end());
 }
 
 /// Hands blocks to host threads and keeps the first end that is not ok.
@@ -117,7 +134,7 @@ class BlockQueue {
     for (std::thread& thread : others) {
       thread.join();
     }
-    count_distinct(ranges_, result_.counters);
+    collect_distinct(ranges_, result_);
   }
 
  private:
