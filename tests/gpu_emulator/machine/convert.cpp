@@ -39,7 +39,7 @@ D narrow(F x, Mode mode) {
   const Rounding rounding = float_rounding(mode);
   if constexpr (std::is_same_v<D, Half> || std::is_same_v<D, BFloat>) {
     // A double goes by way of a float that is rounded to odd, so that only the second rounding counts.
-    const float f = std::is_same_v<F, double> ? odd_sum(x, 0.0) : static_cast<float>(x);
+    const float f = std::is_same_v<F, double> ? odd_sum(x, -0.0) : static_cast<float>(x);
     if constexpr (std::is_same_v<D, Half>) {
       return to_half(f, rounding);
     } else {
