@@ -131,11 +131,16 @@ std::string Block::site() const {
     return text;
   }
   if (instruction_->location >= 0) {
-    const SourceLocation& place = program_.locations[static_cast<std::size_t>(instruction_->location)];
     const auto& files = launch_.module->contents().files;
-    const auto file = files.find(place.file);
-    text += " at " + (file == files.end() ? "file " + std::to_string(place.file) : file->second) + ":" +
-            std::to_string(place.line);
+    const auto named = [&files](int number, int line) {
+      const auto file = files.find(number);
+      return (file == files.end() ? "file " + std::to_string(number) : file->second) + ":" + std::to_string(line);
+    };
+    const SourceLocation& place = program_.locations[static_cast<std::size_t>(instruction_->location)];
+    text += " at " + named(place.file, place.line);
+    if (place.outer_line != 0) {
+      text += " (inlined at " + named(place.outer_file, place.outer_line) + ")";
+    }
   }
   return text + ", PTX line " + std::to_string(instruction_->line) + ": " +
          std::string(launch_.module->line(instruction_->line));

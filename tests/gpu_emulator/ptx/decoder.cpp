@@ -166,13 +166,21 @@ class KernelDecoder {
     }
   }
 
+  /// .loc file line column, and for inlined functions: function_name name, inlined_at file line column
   void source_location() {
     const int line = cursor_.line();
     cursor_.next();
-    const int file = cursor_.next_integer();
-    program_.locations.push_back({file, cursor_.next_integer()});
+    SourceLocation location;
+    location.file = cursor_.next_integer();
+    location.line = cursor_.next_integer();
+    while (!cursor_.done() && cursor_.line() == line) {
+      if (cursor_.next() == "inlined_at") {
+        location.outer_file = cursor_.next_integer();
+        location.outer_line = cursor_.next_integer();
+      }
+    }
+    program_.locations.push_back(location);
     location_ = static_cast<int>(program_.locations.size()) - 1;
-    cursor_.skip_line(line);
   }
 
   void label() {

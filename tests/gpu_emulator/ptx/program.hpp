@@ -88,10 +88,13 @@ struct SpecialRegister {
   bool wide = false;
 };
 
-/// A place of the CUDA source, from a .loc directive; the file is a key of ModuleContents::files.
+/// A place of the CUDA source, from a .loc directive; files are keys of ModuleContents::files. Code of an inlined
+/// function also has the place that it was inlined at, else outer_line is 0.
 struct SourceLocation {
   int file = 0;
   int line = 0;
+  int outer_file = 0;
+  int outer_line = 0;
 };
 
 /// One kernel with everything that it calls, decoded.
