@@ -45,7 +45,9 @@ Block::Block(const LaunchState& launch, unsigned host_thread)
   for (const SpecialRegister& s : program_.specials) {
     const std::optional<Special> special = special_named(s.name);
     if (!special) {
-      throw LaunchEnd(LaunchResult::End::unsupported, program_.name + ": the special register " + s.name);
+      throw LaunchEnd(LaunchResult::End::unsupported,
+                      program_.name + ": PTX line " + std::to_string(s.line) + ": not supported: " +
+                          std::string(launch.module->line(s.line)) + " (the register " + s.name + ")");
     }
     specials_.push_back({*special, s.at, s.wide});
   }

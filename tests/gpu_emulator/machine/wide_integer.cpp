@@ -171,7 +171,7 @@ void bind_carry(const Statement& s, Instruction& i) {
   step.high = s.has("hi");
   step.is_signed = is_signed(s.type());
   step.wide = s.slot() == Slot::wide;
-  step.carry = s.registers().special("$carry", Slot::word);
+  step.carry = s.registers().special("$carry", Slot::word, s.line());
   s.take(i, step.multiplies ? 3 : 2);
   if (size_of(s.type()) < 4) {
     s.unsupported();

@@ -86,6 +86,7 @@ struct SpecialRegister {
   std::string name;
   int at = 0;
   bool wide = false;
+  int line = 0;  ///< where it is first named
 };
 
 /// A place of the CUDA source, from a .loc directive; files are keys of ModuleContents::files. Code of an inlined

@@ -41,11 +41,11 @@ int RegisterAllocator::constant(u64 value, Slot slot) {
   return it->second;
 }
 
-int RegisterAllocator::special(const std::string& name, Slot slot) {
+int RegisterAllocator::special(const std::string& name, Slot slot, int line) {
   const auto [it, added] = specials_.try_emplace({name, slot}, -1);
   if (added) {
     it->second = allocate(slot);
-    program_.specials.push_back({name, it->second, slot == Slot::wide});
+    program_.specials.push_back({name, it->second, slot == Slot::wide, line});
   }
   return it->second;
 }
@@ -157,7 +157,7 @@ int Statement::loose_source(const Operand& o, Slot slot) const {
       return registers_.constant(value, slot);
     }
     case Operand::Kind::special:
-      return registers_.special(o.name, slot);
+      return registers_.special(o.name, slot, line_);
     case Operand::Kind::symbol:
       if (o.symbol != nullptr && o.symbol->kind == Symbol::Kind::dynamic_shared) {
         return registers_.dynamic_shared(o.added, slot);

@@ -32,7 +32,7 @@ class RegisterAllocator {
   int allocate(Slot slot);
   /// A register of all lanes that always holds `value`.
   int constant(u64 value, Slot slot);
-  int special(const std::string& name, Slot slot);
+  int special(const std::string& name, Slot slot, int line);
   /// A destination that nobody reads.
   int scratch();
 
