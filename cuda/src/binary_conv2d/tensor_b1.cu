@@ -23,7 +23,8 @@ __device__ int sum_of_quad(int value) {
 /// AND form: dot = 4 pop(a & w) - 2 pop(a) + K_v - 2 pop(w inside), where zeros outside the image and beyond K drop
 /// out. XOR form: dot = K_v - 2 (pop(a ^ w) - pop(w outside)).
 template <class T>
-__global__ void __launch_bounds__(256) binary_conv2d_tensor_b1_kernel(const __grid_constant__ BinaryConvArgs args) {
+__global__ void __launch_bounds__(kMostThreads, kLeastBlocks)
+    binary_conv2d_tensor_b1_kernel(const __grid_constant__ BinaryConvArgs args) {
   extern __shared__ uint4 shared[];
   const ConvBlock<T> block(args, reinterpret_cast<unsigned char*>(shared));
   const Word* patch = block.patch();
@@ -63,11 +64,9 @@ __global__ void __launch_bounds__(256) binary_conv2d_tensor_b1_kernel(const __gr
         }
 #pragma unroll
         for (int i = 0; i < kColumns; ++i) {
-          if (i < tile.columns) {
-            const uint2 both = *reinterpret_cast<const uint2*>(w + i * kColumnFilters * kFragmentWords);
-            const Word b[2] = {both.x, both.y};
-            mma_b1(tile.c[i], a, b);
-          }
+          const uint2 both = *reinterpret_cast<const uint2*>(w + tile.column[i] * kFragmentWords);
+          const Word b[2] = {both.x, both.y};
+          mma_b1(tile.c[i], a, b);
         }
         w += filters * kFragmentWords;
       }
