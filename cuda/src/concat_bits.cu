@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/cuda/concat_bits.hpp"
 
+#include "support/divide.cuh"
 #include "support/launch.cuh"
 
 namespace bnas::cuda {
@@ -32,8 +33,8 @@ __global__ void concat_bits_kernel(const __grid_constant__ Inputs in, std::int64
   const std::int64_t first_word = begin / kWordBits;
   const std::int64_t words = words_for(in.begin[in.count]) - first_word;
   grid_stride(rows * words, [&](std::int64_t i) {
-    const std::int64_t row = i / words;
-    const std::int64_t word = first_word + i % words;
+    const std::int64_t row = divide(i, words);
+    const std::int64_t word = first_word + i - row * words;
     const std::int64_t channel = word * kWordBits;
     Word joined = channel < begin ? y[row * y_words + word] & tail_mask(begin) : 0U;
     for (int k = 0; k < in.count; ++k) {
