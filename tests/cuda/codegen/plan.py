@@ -18,6 +18,11 @@ HOT = [
     Rule("binary_conv2d_popcount_", {a: "POPC" for a in (75, 80, 90, 100, 120)}),
     Rule("binary_conv2d_"),
     Rule("binary_depthwise_conv2d_"),
+    Rule("conv2d_backward_input_tensor_", {80: "HMMA", 90: "HMMA", 100: "HMMA", 120: "HMMA"}),
+    Rule("conv2d_backward_weight_tensor_", {80: "HMMA", 90: "HMMA", 100: "HMMA", 120: "HMMA"}),
+    Rule("conv2d_"),
+    Rule("depthwise_conv2d_"),
+    Rule("batch_norm_"),
 ]
 
 
