@@ -144,8 +144,8 @@ TEST(CApi, BatchNorm) {
     counts[i] = static_cast<std::int16_t>(i * 7919 % 361 - 180);
   }
   const auto x = DeviceBuffer<std::int16_t>::input(counts);
-  const bnas_number_rows rows = {x.data(), BNAS_NUMBER_I16, 40, 6};
-  const NumberRows numbers{x.data(), NumberType::i16, 6, 40};
+  const bnas_number_rows rows = {x.data(), BNAS_NUMBER_I16, 6, 40};
+  const NormInput numbers{x.data(), NumberType::i16, 6, 40};
   std::size_t bytes = 1;
   ASSERT_EQ(bnas_batch_norm_stats_workspace(&rows, &bytes).code, BNAS_OK);
   EXPECT_EQ(bytes, batch_norm_stats_workspace_bytes(numbers));
@@ -159,14 +159,18 @@ TEST(CApi, BatchNorm) {
       },
       [&](void* y, cudaStream_t s) {
         float* const mean = static_cast<float*>(y);
-        return batch_norm_stats(numbers, mean, mean + 40, {}, memory.cpp(), s);
+        BatchMoments moments;
+        moments.mean = mean;
+        moments.variance = mean + 40;
+        return batch_norm_stats(numbers, moments, memory.cpp(), s);
       });
 
   const auto mean = DeviceBuffer<float>::input(reals(40));
   const auto variance = DeviceBuffer<float>::input(std::vector<float>(40, 9.0F));
   const auto gamma = DeviceBuffer<float>::input(reals(40));
   const auto beta = DeviceBuffer<float>::input(std::vector<float>(40, 0.25F));
-  const BatchNormOperands operands{mean.data(), variance.data(), gamma.data(), beta.data(), 1e-3F};
+  const KnownMoments moments{mean.data(), variance.data()};
+  const NormScale scale{gamma.data(), beta.data(), 1e-3F};
   expect_same_output(  // bits, then mask
       2 * 6 * 2 * sizeof(Word),
       [&](void* y, cudaStream_t s) {
@@ -176,10 +180,10 @@ TEST(CApi, BatchNorm) {
       },
       [&](void* y, cudaStream_t s) {
         Word* const packed = static_cast<Word*>(y);
-        return batch_norm_sign(numbers, operands, packed, packed + 12, s);
+        return batch_norm_sign(numbers, moments, scale, packed, packed + 12, s);
       });
   EXPECT_EQ(bnas_batch_norm_stats_workspace(&rows, nullptr).code, BNAS_INVALID_ARGUMENT);
-  const bnas_number_rows no_type = {x.data(), 4, 40, 6};
+  const bnas_number_rows no_type = {x.data(), 4, 6, 40};
   EXPECT_EQ(bnas_batch_norm_stats_workspace(&no_type, &bytes).code, BNAS_INVALID_ARGUMENT);
 }
 

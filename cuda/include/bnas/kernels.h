@@ -124,14 +124,13 @@ bnas_status_t bnas_binary_conv2d_backward_weight_workspace(const bnas_conv2d_dim
                                                            size_t* bytes);
 
 /** Types of the numbers that batch norm reads: floats, or dot products. */
-enum bnas_number_type { BNAS_NUMBER_F32 = 0, BNAS_NUMBER_I32 = 1, BNAS_NUMBER_I16 = 2, BNAS_NUMBER_I8 = 3 };
+enum bnas_number_type { BNAS_NUMBER_F32 = 0, BNAS_NUMBER_I8 = 1, BNAS_NUMBER_I16 = 2, BNAS_NUMBER_I32 = 3 };
 
 /** (rows, channels) numbers of a bnas_number_type. */
 typedef struct bnas_number_rows {
   const void* data;
   int32_t type;
-  int32_t channels;
-  int64_t rows;
+  int64_t rows, channels;
 } bnas_number_rows;
 
 /** mean and biased variance (channels) of x. */

@@ -14,8 +14,8 @@ static_assert(static_cast<int>(cuda::NumberType::i16) == BNAS_NUMBER_I16);
 static_assert(static_cast<int>(cuda::NumberType::i8) == BNAS_NUMBER_I8);
 
 /// Refuses a null x and numbers of no type.
-cuda::Status checked(const bnas_number_rows* x, cuda::NumberRows& rows) {
-  if (x == nullptr || x->type < BNAS_NUMBER_F32 || x->type > BNAS_NUMBER_I8) {
+cuda::Status checked(const bnas_number_rows* x, cuda::NormInput& rows) {
+  if (x == nullptr || x->type < BNAS_NUMBER_F32 || x->type > BNAS_NUMBER_I32) {
     return cuda::invalid_argument("batch_norm: x is null or not of a bnas_number_type");
   }
   rows = {x->data, static_cast<cuda::NumberType>(x->type), x->rows, x->channels};
@@ -26,14 +26,16 @@ cuda::Status checked(const bnas_number_rows* x, cuda::NumberRows& rows) {
 
 bnas_status_t bnas_batch_norm_stats(const bnas_number_rows* x, float* mean, float* variance,
                                     const bnas_scratch* scratch, bnas_stream_t stream) {
-  cuda::NumberRows rows;
+  cuda::NormInput rows;
   const cuda::Status status = checked(x, rows);
-  return c_api::to_c(status.ok() ? cuda::batch_norm_stats(rows, mean, variance, {}, c_api::from_c(scratch), stream)
-                                 : status);
+  cuda::BatchMoments moments;
+  moments.mean = mean;
+  moments.variance = variance;
+  return c_api::to_c(status.ok() ? cuda::batch_norm_stats(rows, moments, c_api::from_c(scratch), stream) : status);
 }
 
 bnas_status_t bnas_batch_norm_stats_workspace(const bnas_number_rows* x, std::size_t* bytes) {
-  cuda::NumberRows rows;
+  cuda::NormInput rows;
   const cuda::Status status =
       bytes != nullptr ? checked(x, rows) : cuda::invalid_argument("batch_norm_stats_workspace: bytes is null");
   if (status.ok()) {
@@ -45,8 +47,9 @@ bnas_status_t bnas_batch_norm_stats_workspace(const bnas_number_rows* x, std::si
 bnas_status_t bnas_batch_norm_sign(const bnas_number_rows* x, const float* mean, const float* variance,
                                    const float* gamma, const float* beta, float eps, std::uint32_t* bits,
                                    std::uint32_t* mask, bnas_stream_t stream) {
-  cuda::NumberRows rows;
+  cuda::NormInput rows;
   const cuda::Status status = checked(x, rows);
-  const cuda::BatchNormOperands operands{mean, variance, gamma, beta, eps};
-  return c_api::to_c(status.ok() ? cuda::batch_norm_sign(rows, operands, bits, mask, stream) : status);
+  const cuda::KnownMoments moments{mean, variance};
+  const cuda::NormScale scale{gamma, beta, eps};
+  return c_api::to_c(status.ok() ? cuda::batch_norm_sign(rows, moments, scale, bits, mask, stream) : status);
 }
