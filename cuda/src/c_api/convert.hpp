@@ -8,6 +8,7 @@
 #include <cuda_runtime_api.h>
 
 #include "bnas/cuda/kernel_info.hpp"
+#include "bnas/cuda/scratch.hpp"
 #include "bnas/cuda/status.hpp"
 #include "bnas/kernels.h"
 #include "bnas/portable/dims.hpp"
@@ -35,6 +36,11 @@ inline Conv2dDims from_c(const bnas_conv2d_dims& d) {
 
 inline bnas_kernel_info to_c(const char* operation, bnas_determinism determinism, const KernelInfo& info) {
   return {operation, info.variant, determinism, info.blocks, info.threads, info.shared_bytes};
+}
+
+/// Null: none.
+inline Scratch from_c(const bnas_scratch* scratch) {
+  return scratch == nullptr ? Scratch{} : Scratch{scratch->data, scratch->bytes, scratch->tickets};
 }
 
 /// 10 major + minor of the current device.
