@@ -51,6 +51,13 @@ struct Counters {
   Counters& operator+=(const Counters& other);
 };
 
+/// A range of global memory that a launch accessed.
+struct TouchedRange {
+  std::uintptr_t address = 0;
+  std::size_t bytes = 0;
+  bool written = false;
+};
+
 struct LaunchResult {
   enum class End {
     ok,
@@ -63,6 +70,7 @@ struct LaunchResult {
   End end = End::ok;
   std::string what;  ///< empty when ok
   Counters counters;
+  std::vector<TouchedRange> touched;  ///< each byte once as read and once as written; empty at level 0
 };
 
 struct ExecOptions {

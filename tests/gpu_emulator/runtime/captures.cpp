@@ -19,8 +19,8 @@ bool prohibits(const Capture& capture) {
     return false;
   }
   const bool own = capture.thread == std::this_thread::get_id();
-  return own || (this_thread().capture_mode == cudaStreamCaptureModeGlobal &&
-                 capture.mode == cudaStreamCaptureModeGlobal);
+  return own ||
+         (this_thread().capture_mode == cudaStreamCaptureModeGlobal && capture.mode == cudaStreamCaptureModeGlobal);
 }
 
 void merge_tail(std::vector<CUgraphNode_st*>& tail, const std::vector<CUgraphNode_st*>& more) {

@@ -93,7 +93,8 @@ void copy(Runtime& rt, Lock& lock, CUstream_st& stream, Area to, Area from, cuda
   const OperationPtr operation = enqueue(rt, lock, stream, std::move(work));
   const bool on_devices = target.device && source.device;
   const bool staged_to_device = target.device && source.pageable();
-  if (!async && !on_devices && !staged_to_device) {
+  const bool on_host = !target.device && !source.device;
+  if (on_host || (!async && !on_devices && !staged_to_device)) {
     wait_for(rt, lock, operation);
   }
 }

@@ -21,7 +21,8 @@ void require_area(Runtime& rt, const Area& area);
 /// Enqueues a copy. When it returns is as the runtime API documents ("API synchronization behavior"):
 /// - `async` false: after the copy, except that one within devices is not waited for and that one from pageable memory
 ///   returns when that memory was read, before it is written to the device;
-/// - `async` true: at once. Pageable memory is read before (other sources when the copy runs); pageable memory is
+/// - `async` true: at once, except that a copy from host to host memory is waited for. Pageable memory is read before
+/// (other sources when the copy runs); pageable memory is
 ///   written when the copy runs, though a real device may be done earlier.
 void copy(Runtime& rt, Lock& lock, CUstream_st& stream, Area to, Area from, cudaMemcpyKind kind, bool async,
           const char* call);

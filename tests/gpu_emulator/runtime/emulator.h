@@ -74,7 +74,10 @@ BNAS_EMU_API cudaError_t bnas_emu_enqueue(cudaStream_t stream, const char* name,
  * addresses stay what they are. */
 BNAS_EMU_API void* bnas_emu_contents(const void* address, size_t bytes);
 
+#ifndef BNAS_EMU_IMPLEMENTATION
+/* Does this process run on the emulator? */
 static inline int bnas_emu_present(void) { return bnas_emu_findings != 0; }
+#endif
 
 #ifdef __cplusplus
 }

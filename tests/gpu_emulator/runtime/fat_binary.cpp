@@ -77,7 +77,7 @@ std::vector<PtxImage> embedded_ptx(const void* wrapper) {
   return images;
 }
 
-std::string_view choose_ptx(const std::vector<PtxImage>& images, int capability) {
+const PtxImage& choose_ptx(const std::vector<PtxImage>& images, int capability) {
   const PtxImage* best = nullptr;
   std::string embedded;
   for (const PtxImage& image : images) {
@@ -88,14 +88,16 @@ std::string_view choose_ptx(const std::vector<PtxImage>& images, int capability)
     }
   }
   if (!best) {
-    throw ApiError(cudaErrorNoKernelImageForDevice,
-                   "no PTX for a device of compute capability " + std::to_string(capability) + "; embedded: " +
-                       (embedded.empty() ? "none (build with nvcc -gencode arch=compute_XX,code=compute_XX)" : embedded));
+    throw ApiError(
+        cudaErrorNoKernelImageForDevice,
+        "no PTX for a device of compute capability " + std::to_string(capability) + "; embedded: " +
+            (embedded.empty() ? "none (build with nvcc -gencode arch=compute_XX,code=compute_XX)" : embedded));
   }
   if (!best->problem.empty()) {
-    throw ApiError(cudaErrorInvalidKernelImage, "kernel image for " + std::to_string(best->capability) + ": " + best->problem);
+    throw ApiError(cudaErrorInvalidKernelImage,
+                   "kernel image for " + std::to_string(best->capability) + ": " + best->problem);
   }
-  return best->text;
+  return *best;
 }
 
 }  // namespace bnas::emu

@@ -18,8 +18,8 @@ struct PtxImage {
 /// The PTX texts in what __cudaRegisterFatBinary is given.
 std::vector<PtxImage> embedded_ptx(const void* wrapper);
 
-/// The text for the largest capability <= `capability`. Throws ApiError (cudaErrorNoKernelImageForDevice,
+/// The one for the largest capability <= `capability`. Throws ApiError (cudaErrorNoKernelImageForDevice,
 /// cudaErrorInvalidKernelImage) that says what is embedded instead.
-std::string_view choose_ptx(const std::vector<PtxImage>& images, int capability);
+const PtxImage& choose_ptx(const std::vector<PtxImage>& images, int capability);
 
 }  // namespace bnas::emu

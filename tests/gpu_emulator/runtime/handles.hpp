@@ -35,6 +35,7 @@ struct CUgraphNode_st {
   bnas::emu::Device* device = nullptr;
   std::size_t index = 0;                // in its graph
   std::vector<CUgraphNode_st*> before;  // all of smaller index
+  std::vector<void*> parameters;        // as cudaGraphKernelNodeGetParams returned them
 };
 
 struct CUgraph_st {

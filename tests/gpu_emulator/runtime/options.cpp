@@ -34,7 +34,7 @@ std::optional<int> parse_capability(std::string_view text) {
 using Setter = std::function<bool(Options&, std::string_view)>;
 
 template <typename T>
-Setter number(T Options::* field) {
+Setter number(T Options::*field) {
   return [field](Options& o, std::string_view text) {
     const auto value = parse_number(text);
     if (value) {
@@ -44,7 +44,7 @@ Setter number(T Options::* field) {
   };
 }
 
-Setter text(std::string Options::* field) {
+Setter text(std::string Options::*field) {
   return [field](Options& o, std::string_view value) {
     o.*field = value;
     return true;

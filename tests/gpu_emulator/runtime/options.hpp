@@ -10,11 +10,11 @@ namespace bnas::emu {
 
 /// What BNAS_EMU_<NAME> sets; read once, when the library is loaded.
 struct Options {
-  int check = 1;                 // CHECK: 0 off, 1 checkers, 2 also races between blocks
-  std::uint64_t seed = 0;        // SEED: order of warps and of enqueued operations; 0 = as enqueued
-  std::uint64_t block_seed = 0;  // BLOCK_SEED: order of blocks; 0 = ascending
-  int threads = 2;               // THREADS: host threads that execute the blocks of a kernel
-  int devices = 1;               // DEVICES
+  int check = 1;                              // CHECK: 0 off, 1 checkers, 2 also races between blocks
+  std::uint64_t seed = 0;                     // SEED: order of warps and of enqueued operations; 0 = as enqueued
+  std::uint64_t block_seed = 0;               // BLOCK_SEED: order of blocks; 0 = ascending
+  int threads = 2;                            // THREADS: host threads that execute the blocks of a kernel
+  int devices = 1;                            // DEVICES
   std::size_t memory = std::size_t{2} << 30;  // MEMORY: bytes per device; suffixes K, M, G
   int capability = 80;                        // CC: "8.0"
   bool leaks = false;                         // LEAKS: memory still allocated at exit is a finding

@@ -36,20 +36,21 @@ std::string readable(const char* mangled) {
 
 }  // namespace
 
-Module& FatBinary::module_for(const Device& device) {
-  std::unique_ptr<Module>& module = modules[&device];
-  if (!module) {
+const FatBinary::Loaded& FatBinary::load(const Device& device) {
+  Loaded& loaded = modules[&device];
+  if (!loaded.module) {
+    const PtxImage& image = choose_ptx(images, device.capability.value());
     try {
-      module = Module::load(choose_ptx(images, device.capability.value()));
+      loaded = {Module::load(image.text), image.capability};
     } catch (const PtxError& error) {
       throw ApiError(cudaErrorInvalidPtx, "PTX line " + std::to_string(error.line()) + ": " + error.what());
     }
   }
-  return *module;
+  return loaded;
 }
 
 const KernelInfo& KernelSymbol::info(const Device& device) const {
-  const KernelInfo* found = binary->module_for(device).kernel(mangled);
+  const KernelInfo* found = binary->load(device).module->kernel(mangled);
   if (!found) {
     throw ApiError(cudaErrorInvalidDeviceFunction, "kernel " + name + " is not in the PTX chosen for " + device.name());
   }
@@ -65,6 +66,7 @@ FatBinary* Registry::add_binary(const void* wrapper) {
 void Registry::add_kernel(FatBinary* binary, const void* host_function, const char* mangled) {
   auto symbol = std::make_unique<KernelSymbol>();
   symbol->binary = binary;
+  symbol->host = host_function;
   symbol->mangled = mangled;
   symbol->name = readable(mangled);
   handles_.insert(symbol.get());
@@ -88,7 +90,7 @@ Registry::Variable Registry::variable(const void* host_variable, Device& device)
   const auto it = variables_.find(host_variable);
   require(it != variables_.end(), cudaErrorInvalidSymbol);
   Variable variable;
-  variable.address = it->second.binary->module_for(device).variable(it->second.name, &variable.bytes);
+  variable.address = it->second.binary->load(device).module->variable(it->second.name, &variable.bytes);
   require(variable.address != nullptr, cudaErrorInvalidSymbol);
   known_variables_[static_cast<const char*>(variable.address)] = {variable.bytes, &device};
   return variable;

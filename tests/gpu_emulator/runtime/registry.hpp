@@ -16,19 +16,24 @@ namespace bnas::emu {
 
 /// The device code of one translation unit; loaded per device at first use, since each has variables of its own.
 struct FatBinary {
+  struct Loaded {
+    std::unique_ptr<Module> module;
+    int capability = 0;  // that its PTX was compiled for
+  };
   std::vector<PtxImage> images;
-  std::map<const Device*, std::unique_ptr<Module>> modules;
+  std::map<const Device*, Loaded> modules;
 
-  Module& module_for(const Device& device);  // throws ApiError
+  const Loaded& load(const Device& device);  // throws ApiError
 };
 
 /// A __global__ function, as host code knows it. The address of the object is its handle (cudaKernel_t,
 /// cudaFunction_t).
 struct KernelSymbol {
   FatBinary* binary = nullptr;
+  const void* host = nullptr;  // the function that host code knows
   std::string mangled;
-  std::string name;                           // demangled, without parameters
-  std::size_t dynamic_shared_limit = 0;       // cudaFuncAttributeMaxDynamicSharedMemorySize; 0: not set
+  std::string name;                      // demangled, without parameters
+  std::size_t dynamic_shared_limit = 0;  // cudaFuncAttributeMaxDynamicSharedMemorySize; 0: not set
 
   const KernelInfo& info(const Device& device) const;  // throws ApiError
 };

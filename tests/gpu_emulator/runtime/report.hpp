@@ -34,7 +34,7 @@ class KernelReport {
 /// A value of `Counters` with its name.
 struct NamedCounter {
   const char* name;
-  std::uint64_t Counters::* value;
+  std::uint64_t Counters::*value;
 };
 extern const NamedCounter kCounters[14];
 

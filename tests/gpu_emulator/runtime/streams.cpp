@@ -164,7 +164,7 @@ cudaStream_t create_stream(Runtime& rt, unsigned flags, int priority) {
   stream->id = ++rt.streams_made;
   stream->device = &rt.current_device();
   stream->flags = flags;
-  stream->priority = std::clamp(priority, -5, 0);
+  stream->priority = std::clamp(priority, kGreatestPriority, 0);
   stream->lane = rt.take_lane();
   const cudaStream_t handle = stream.get();
   rt.streams[handle] = std::move(stream);

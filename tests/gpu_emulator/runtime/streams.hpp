@@ -10,6 +10,9 @@
 
 namespace bnas::emu {
 
+/// Priorities of streams go from 0, the least, to this.
+constexpr int kGreatestPriority = -5;
+
 /// The stream that a handle means for this thread. Throws ApiError.
 CUstream_st& find_stream(Runtime& rt, cudaStream_t handle);
 

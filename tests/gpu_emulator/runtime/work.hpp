@@ -61,6 +61,7 @@ struct HostCall {
 
 /// Work of a library that stands for device code: declares what it reads and writes, so that it is checked alike.
 struct DeviceCall {
+  std::string name;
   struct Use {
     Area area;
     bool write = false;
