@@ -3,16 +3,17 @@
 
 add_library(bnas_options INTERFACE)
 target_compile_features(bnas_options INTERFACE cxx_std_20)
-target_compile_options(bnas_options INTERFACE
+target_compile_options(bnas_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
   # Contraction would let the compiler fuse a*b+c where it likes; results must not depend on it.
   -ffp-contract=off
-  $<$<BOOL:${BNAS_WERROR}>:-Werror>)
+  $<$<BOOL:${BNAS_WERROR}>:-Werror>>)
 if(BNAS_SANITIZE)
-  target_compile_options(bnas_options INTERFACE -fsanitize=${BNAS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(bnas_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
+    -fsanitize=${BNAS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    # GCC warns of uninitialized members in its own headers once the sanitizers have rewritten them.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>>)
   target_link_options(bnas_options INTERFACE -fsanitize=${BNAS_SANITIZE})
-  # GCC warns of uninitialized members in its own headers once the sanitizers have rewritten them.
-  target_compile_options(bnas_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endif()
 
 # bnas_library(NAME [PUBLIC libs...] [PRIVATE libs...]): all of src/**.cpp, public headers under include/.

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Host side of launches: grid sizes, launch errors as statuses, what the current device is.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "bnas/cuda/status.hpp"
+
+namespace bnas::cuda {
+
+inline constexpr int kBlockThreads = 256;  // of kernels without shared memory, where nothing else matters
+inline constexpr unsigned kMaxGridBlocks = 1U << 16U;
+
+/// Blocks of `threads` that cover `n` elements; a grid-stride loop takes what is beyond kMaxGridBlocks.
+inline unsigned blocks_for(std::int64_t n, int threads = kBlockThreads) {
+  return static_cast<unsigned>(std::min<std::int64_t>((n + threads - 1) / threads, kMaxGridBlocks));
+}
+
+inline Status from_cuda(cudaError_t error, const char* message) {
+  return error == cudaSuccess ? Status{} : Status{StatusCode::cuda_error, static_cast<int>(error), message};
+}
+
+/// The status of the launch just made.
+inline Status launched(const char* op) { return from_cuda(cudaGetLastError(), op); }
+
+/// Calls visit(i) for this thread's share of [0, n).
+template <class Visit>
+__device__ void grid_stride(std::int64_t n, Visit visit) {
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) {
+    visit(i);
+  }
+}
+
+/// y = value, or y += value: how a gradient is written.
+template <class T>
+__device__ void write(T* y, T value, bool accumulate) {
+  *y = accumulate ? *y + value : value;
+}
+
+}  // namespace bnas::cuda
