@@ -10,14 +10,12 @@
 
 #include "runtime/api.hpp"
 #include "runtime/copies.hpp"
+#include "runtime/exit_code.hpp"
 #include "runtime/streams.hpp"
 
 using namespace bnas::emu;
 
 namespace {
-
-// Exit code of a program in which a checker found something.
-constexpr int kFound = 99;
 
 void report_leaks(Runtime& rt) {
   for (const auto& device : rt.devices()) {
@@ -48,7 +46,7 @@ __attribute__((destructor)) void at_exit() {
   }
   if (!findings.empty()) {
     std::fflush(nullptr);
-    _exit(kFound);
+    _exit(kFoundExitCode);
   }
 }
 
@@ -110,7 +108,13 @@ const char* bnas_emu_finding(size_t i) {
   return text.c_str();
 }
 
-void bnas_emu_clear_findings() { runtime().findings.clear(); }
+void bnas_emu_clear_findings() {
+  Runtime& rt = runtime();
+  Lock lock(rt.mutex);
+  rt.scheduler.settle(lock);
+  rt.tracker.forget_conflicts();
+  rt.findings.clear();
+}
 
 int bnas_emu_set(const char* option, const char* value) {
   Runtime& rt = runtime();

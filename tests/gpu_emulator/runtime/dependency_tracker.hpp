@@ -43,6 +43,8 @@ class DependencyTracker {
 
   /// Drops what is known of a range: memory that is no longer the same.
   void forget(AddressRange range);
+  /// Conflicts that were returned may be returned again.
+  void forget_conflicts() { reported_.clear(); }
 
  private:
   struct Past {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/execution.hpp"
+#include "runtime/host_access.hpp"
 #include "runtime/options.hpp"
 
 namespace bnas::emu {
@@ -54,6 +55,7 @@ std::vector<std::unique_ptr<Device>>& Runtime::devices() {
     for (const int physical : visible_devices()) {
       devices_.push_back(std::make_unique<Device>(static_cast<int>(devices_.size()), physical, findings));
       devices_.back()->legacy.lane = take_lane();
+      watch_host_access(devices_.back()->memory);
     }
   }
   return devices_;
