@@ -8,8 +8,10 @@
 
 #include "bnas/cuda/batch_norm.hpp"
 #include "bnas/cuda/binary_conv2d.hpp"
+#include "bnas/cuda/binary_depthwise_conv2d.hpp"
 #include "bnas/cuda/conv2d.hpp"
 #include "bnas/cuda/fill.hpp"
+#include "bnas/cuda/sign.hpp"
 #include "bnas/kernels.h"
 #include "cuda/support/bits.hpp"
 #include "cuda/support/device_buffer.hpp"
@@ -185,6 +187,68 @@ TEST(CApi, BatchNorm) {
   EXPECT_EQ(bnas_batch_norm_stats_workspace(&rows, nullptr).code, BNAS_INVALID_ARGUMENT);
   const bnas_number_rows no_type = {x.data(), 4, 6, 40};
   EXPECT_EQ(bnas_batch_norm_stats_workspace(&no_type, &bytes).code, BNAS_INVALID_ARGUMENT);
+}
+
+TEST(CApi, Pack) {
+  const auto x = DeviceBuffer<float>::input(reals(3 * 40));
+  const std::size_t bytes = 3 * 2 * sizeof(Word);
+  const TestStream stream;
+  const auto mask_c = DeviceBuffer<Word>::output(6);
+  const auto mask_cpp = DeviceBuffer<Word>::output(6);
+  expect_same_output(
+      bytes,
+      [&](void* y, cudaStream_t s) { return bnas_pack(x.data(), 3, 40, static_cast<Word*>(y), mask_c.data(), s); },
+      [&](void* y, cudaStream_t s) { return sign(x.data(), 3, 40, static_cast<Word*>(y), mask_cpp.data(), s); });
+  EXPECT_EQ(mask_c.download(), mask_cpp.download());
+  expect_same_output(
+      bytes, [&](void* y, cudaStream_t s) { return bnas_pack(x.data(), 3, 40, static_cast<Word*>(y), nullptr, s); },
+      [&](void* y, cudaStream_t s) { return cuda::pack(x.data(), 3, 40, static_cast<Word*>(y), s); });
+}
+
+TEST(CApi, Unpack) {
+  const auto packed = DeviceBuffer<Word>::input(bits(3, 40, 1));
+  expect_same_output(
+      3 * 40 * sizeof(float),
+      [&](void* y, cudaStream_t s) { return bnas_unpack(packed.data(), 3, 40, static_cast<float*>(y), s); },
+      [&](void* y, cudaStream_t s) { return cuda::unpack(packed.data(), 3, 40, static_cast<float*>(y), s); });
+}
+
+TEST(CApi, MaskBackward) {
+  const auto dy = DeviceBuffer<float>::input(reals(3 * 40));
+  const auto mask = DeviceBuffer<Word>::input(bits(3, 40, 1));
+  const std::size_t bytes = 3 * 40 * sizeof(float);
+  for (const bool accumulate : {false, true}) {
+    expect_same_output(
+        bytes,
+        [&](void* dx, cudaStream_t s) {
+          cudaMemsetAsync(dx, 0, bytes, s);
+          return bnas_mask_backward(dy.data(), mask.data(), 3, 40, static_cast<float*>(dx), accumulate ? 1 : 0, s);
+        },
+        [&](void* dx, cudaStream_t s) {
+          cudaMemsetAsync(dx, 0, bytes, s);
+          return mask_backward(dy.data(), mask.data(), 3, 40, static_cast<float*>(dx), accumulate, s);
+        });
+  }
+}
+
+TEST(CApi, BinaryDepthwiseConv2d) {
+  bnas_conv2d_dims dims = kDims;
+  dims.o = dims.c;
+  Conv2dDims d = cpp_dims(PadValue::zero);
+  d.o = d.c;
+  const auto x = DeviceBuffer<Word>::input(bits(2 * 7 * 9, 40, 1));
+  const auto w = DeviceBuffer<Word>::input(bits(3 * 4, 40, 2));
+  const auto plan = plan_binary_depthwise_conv2d(d, capability());
+  expect_same_output(
+      static_cast<std::size_t>(d.n * d.oh() * d.ow() * d.o),
+      [&](void* y, cudaStream_t s) { return bnas_binary_depthwise_conv2d(&dims, x.data(), w.data(), y, s); },
+      [&](void* y, cudaStream_t s) { return binary_depthwise_conv2d(plan, x.data(), w.data(), y, s); });
+  bnas_kernel_info info = {};
+  ASSERT_EQ(bnas_binary_depthwise_conv2d_info(&dims, &info).code, BNAS_OK);
+  EXPECT_STREQ(info.operation, "binary_depthwise_conv2d");
+  EXPECT_STREQ(info.variant, binary_depthwise_conv2d_info(plan).variant);
+  expect_same(bnas_binary_depthwise_conv2d(&kDims, x.data(), w.data(), nullptr, nullptr),  // o is not c
+              plan_binary_depthwise_conv2d(cpp_dims(PadValue::zero), capability()).status);
 }
 
 TEST(CApi, BinaryConv2d) {

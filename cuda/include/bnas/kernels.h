@@ -88,6 +88,15 @@ int32_t bnas_dot_bytes(int64_t k);
 /** y[i] = value for i in [0, n). */
 bnas_status_t bnas_fill(float* y, int64_t n, float value, bnas_stream_t stream);
 
+/** bits = sign(x) of x (rows, channels); where `mask` is not null, its bit is 1 where |x| <= 1. NaN counts as +1. */
+bnas_status_t bnas_pack(const float* x, int64_t rows, int64_t channels, uint32_t* bits, uint32_t* mask,
+                        bnas_stream_t stream);
+/** y (rows, channels) = -1 for 1 bits, +1 for 0 bits. */
+bnas_status_t bnas_unpack(const uint32_t* bits, int64_t rows, int64_t channels, float* y, bnas_stream_t stream);
+/** dx = dy where the mask bit is 1, else 0: the straight-through gradient of bnas_pack; added where `accumulate`. */
+bnas_status_t bnas_mask_backward(const float* dy, const uint32_t* mask, int64_t rows, int64_t channels, float* dx,
+                                 int32_t accumulate, bnas_stream_t stream);
+
 /**
  * y = conv(x, w), exact: x and w bits, y signed integers of bnas_dot_bytes(kh * kw * c) bytes. Where `sums` (2 O) is
  * not null, sums[o] += the sum of y and sums[O + o] += that of y^2 over the pixels of filter o.
@@ -95,6 +104,11 @@ bnas_status_t bnas_fill(float* y, int64_t n, float value, bnas_stream_t stream);
 bnas_status_t bnas_binary_conv2d(const bnas_conv2d_dims* dims, const uint32_t* x, const uint32_t* w, void* y,
                                  int64_t* sums, bnas_stream_t stream);
 bnas_status_t bnas_binary_conv2d_info(const bnas_conv2d_dims* dims, bnas_kernel_info* info);
+
+/** y = one filter per channel, exact: x and w bits, y signed integers of bnas_dot_bytes(kh * kw) bytes. */
+bnas_status_t bnas_binary_depthwise_conv2d(const bnas_conv2d_dims* dims, const uint32_t* x, const uint32_t* w, void* y,
+                                           bnas_stream_t stream);
+bnas_status_t bnas_binary_depthwise_conv2d_info(const bnas_conv2d_dims* dims, bnas_kernel_info* info);
 
 /** How the float gradients of packed convolutions are computed on tensor cores. */
 enum bnas_precision {
