@@ -6,7 +6,8 @@
 #include "backend/cuda/checks.hpp"
 #include "backend/cuda/register.hpp"
 #include "bnas/core/kernels/elementwise.hpp"
-#include "bnas/cuda/batch.hpp"
+#include "bnas/cuda/dropout.hpp"
+#include "bnas/cuda/gather_batch.hpp"
 #include "bnas/cuda/grad_norm.hpp"
 #include "bnas/cuda/optimizer.hpp"
 
@@ -92,11 +93,11 @@ void gather_batch(Stream& stream, const Tensor& images, const Tensor& all_labels
   call.expect("labels", labels, DType::i32);
   const std::int64_t size = labels.numel();
   call.expect("batch", batch, DType::f32, Shape{size, all[1], all[2], all[3]});
-  const cuda::ResidentImages set{images.data<std::uint8_t>(), all_labels.data<std::int32_t>(), static_cast<int>(all[0]),
-                                 static_cast<int>(all[1] * all[2] * all[3])};
-  call.require(cuda::gather_batch(set, order.data<std::int32_t>(), static_cast<int>(order.numel()),
-                                  step.defined() ? call.step(step) : nullptr, batch.data<float>(),
-                                  labels.data<std::int32_t>(), static_cast<int>(size), call.error(), call.stream()));
+  const cuda::ByteImages data{images.data<std::uint8_t>(), all_labels.data<std::int32_t>(), all[0],
+                              static_cast<int>(all[1]),    static_cast<int>(all[2]),        static_cast<int>(all[3])};
+  const cuda::BatchRows rows{order.data<std::int32_t>(), order.numel(), step.defined() ? call.step(step) : nullptr};
+  call.require(cuda::gather_batch(data, rows, {}, static_cast<int>(size), batch.data<float>(),
+                                  labels.data<std::int32_t>(), call.error(), call.stream()));
 }
 
 void advance_step(Stream& stream, const Tensor& table, Tensor& counter, Tensor& current) {
@@ -104,7 +105,7 @@ void advance_step(Stream& stream, const Tensor& table, Tensor& counter, Tensor& 
   call.expect("table", table, DType::u8);
   call.expect("counter", counter, DType::i32, Shape{});
   call.step(current);
-  const auto steps = static_cast<int>(table.numel() / static_cast<std::int64_t>(sizeof(StepValues)));
+  const std::int64_t steps = table.numel() / static_cast<std::int64_t>(sizeof(StepValues));
   call.require(cuda::advance_step(static_cast<const StepValues*>(table.raw()), steps, counter.data<std::int32_t>(),
                                   static_cast<StepValues*>(current.raw()), call.error(), call.stream()));
 }

@@ -3,7 +3,8 @@
 
 #include "backend/cuda/checks.hpp"
 #include "backend/cuda/register.hpp"
-#include "bnas/cuda/sequence.hpp"
+#include "bnas/cuda/embedding.hpp"
+#include "bnas/cuda/lstm.hpp"
 
 namespace bnas::cuda_backend {
 namespace {
@@ -22,16 +23,17 @@ void embedding(Stream& stream, const Tensor& table, const Tensor& ids, Tensor& y
   const Call call("embedding", stream);
   expect_lookup(call, table, ids, y);
   call.require(cuda::embedding(table.data<float>(), static_cast<int>(table.shape()[0]),
-                               static_cast<int>(table.shape()[1]), ids.data<std::int32_t>(),
-                               static_cast<int>(ids.numel()), y.data<float>(), call.error(), call.stream()));
+                               static_cast<int>(table.shape()[1]), ids.data<std::int32_t>(), ids.numel(),
+                               y.data<float>(), call.error(), call.stream()));
 }
 
 void embedding_backward(Stream& stream, const Tensor& dy, const Tensor& ids, Tensor& dtable, GradMode mode) {
   const Call call("embedding_backward", stream);
   expect_lookup(call, dtable, ids, dy);
-  call.require(cuda::embedding_backward(dy.data<float>(), ids.data<std::int32_t>(), static_cast<int>(ids.numel()),
+  call.require(cuda::embedding_backward(dy.data<float>(), ids.data<std::int32_t>(), ids.numel(),
                                         static_cast<int>(dtable.shape()[0]), static_cast<int>(dtable.shape()[1]),
-                                        dtable.data<float>(), mode == GradMode::accumulate, call.stream()));
+                                        dtable.data<float>(), mode == GradMode::accumulate, call.error(),
+                                        call.stream()));
 }
 
 /// Checks c (N,H) and gates (N,4H).
@@ -54,8 +56,8 @@ void lstm_cell(Stream& stream, Tensor& gates, const Tensor& c_prev, Tensor& c, T
   expect_cell(call, gates, c);
   call.expect("h", h, DType::f32, c.shape());
   expect_optional(call, "c_prev", c_prev, c.shape());
-  call.require(cuda::lstm_cell(gates.data<float>(), data_or_null<float>(c_prev), c.data<float>(), h.data<float>(),
-                               static_cast<int>(c.shape()[0]), static_cast<int>(c.shape()[1]), call.stream()));
+  call.require(cuda::lstm_cell(gates.data<float>(), data_or_null<float>(c_prev), c.shape()[0],
+                               static_cast<int>(c.shape()[1]), c.data<float>(), h.data<float>(), call.stream()));
 }
 
 void lstm_cell_backward(Stream& stream, const Tensor& dh, const Tensor& dc, const Tensor& gates, const Tensor& c_prev,
@@ -67,10 +69,10 @@ void lstm_cell_backward(Stream& stream, const Tensor& dh, const Tensor& dc, cons
   expect_optional(call, "dc", dc, c.shape());
   expect_optional(call, "c_prev", c_prev, c.shape());
   expect_optional(call, "dc_prev", dc_prev, c.shape());
-  call.require(cuda::lstm_cell_backward(data_or_null<float>(dh), data_or_null<float>(dc), gates.data<float>(),
-                                        data_or_null<float>(c_prev), c.data<float>(), dgates.data<float>(),
-                                        data_or_null<float>(dc_prev), static_cast<int>(c.shape()[0]),
-                                        static_cast<int>(c.shape()[1]), call.stream()));
+  const cuda::LstmCellBackward backward{data_or_null<float>(dh),     data_or_null<float>(dc), gates.data<float>(),
+                                        data_or_null<float>(c_prev), c.data<float>(),         dgates.data<float>(),
+                                        data_or_null<float>(dc_prev)};
+  call.require(cuda::lstm_cell_backward(backward, c.shape()[0], static_cast<int>(c.shape()[1]), call.stream()));
 }
 
 }  // namespace
