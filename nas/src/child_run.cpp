@@ -11,6 +11,7 @@
 #include "bnas/core/error.hpp"
 #include "bnas/core/io/tensor_io.hpp"
 #include "bnas/core/kernels/optim.hpp"
+#include "bnas/core/trace.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -104,6 +105,7 @@ void ChildRun::restore() {
 }
 
 void ChildRun::save() {
+  const TraceRange range(TraceCategory::io, "checkpoint", epoch_);
   // Checkpoints hold finite numbers only; the end of the epoch would find the same.
   diverged_ = diverged_ || !training_.finite();
   Checkpoint checkpoint;
@@ -175,6 +177,7 @@ void ChildRun::run_batch(std::int64_t size) {
 }
 
 void ChildRun::run_epoch() {
+  const TraceRange range(TraceCategory::epoch, "epoch", epoch_);
   feed_epoch();
   for (; batch_ < batches(); ++batch_, ++steps_) {
     const bool stop = context_.stop != nullptr && context_.stop->load();
@@ -188,6 +191,7 @@ void ChildRun::run_epoch() {
         return;
       }
     }
+    const TraceRange step(TraceCategory::step, "step", batch_);
     const bool whole = (batch_ + 1) * config_.recipe.batch_size <= images_;
     (whole ? whole_batch_ : last_batch_)->run();
   }

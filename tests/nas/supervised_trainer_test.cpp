@@ -10,6 +10,7 @@
 #include "bnas/core/data/catalog.hpp"
 #include "bnas/core/error.hpp"
 #include "bnas/core/io/safetensors.hpp"
+#include "support/recorded_trace.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -241,6 +242,17 @@ TEST_F(SupervisedTrainerTest, RefusesWhatCannotWork) {
   config_.network.dense = {3};
   config_.recipe.loss = "squared_hinges";
   EXPECT_THROW(make_trainer(), Error);
+}
+
+TEST_F(SupervisedTrainerTest, ProfilersSeeEpochsStepsAndCheckpoints) {
+  trial_.budget = {2, 40};  // two batches of 32 and 8 images
+  auto trainer = make_trainer();
+  const test::RecordedTrace trace;
+  trainer.train(trial_, child("a"));
+  EXPECT_THAT(trace.lines(), testing::ElementsAre("epoch 0", "  step 0", "  step 1", "  checkpoint 1", "epoch 1",
+                                                  "  step 0", "  step 1", "  checkpoint 2",
+                                                  "  checkpoint 2"));  // a finished child keeps two generations
+  EXPECT_EQ(trace.open(), 0);
 }
 
 }  // namespace

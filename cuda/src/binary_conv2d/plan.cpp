@@ -80,7 +80,7 @@ BinaryConvPlan plan_binary_conv2d(const Conv2dDims& dims, int compute_capability
                       .compute_capability = compute_capability,
                       .threads = policy.threads,
                       .tile = {}};
-  if (plan.status.ok() && (policy.threads < 32 || policy.threads > 256 || policy.threads % 32 != 0 ||
+  if (plan.status.ok() && (policy.threads < 32 || policy.threads > kMostThreads || policy.threads % 32 != 0 ||
                            policy.filters % 32 != 0 || policy.filters < 32 || policy.pixels < 1)) {
     plan.status = invalid_argument("binary_conv2d: a policy of threads, filters or pixels that no kernel takes");
   }

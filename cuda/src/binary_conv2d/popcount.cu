@@ -10,7 +10,8 @@ constexpr int kFilters = 4;  // one 128-bit load of weights
 
 /// dot = K_v - 2 (pop(a ^ w) - pop(w outside)): outside the image a is 0 and the XOR is w.
 template <class T>
-__global__ void __launch_bounds__(256) binary_conv2d_popcount_kernel(const __grid_constant__ BinaryConvArgs args) {
+__global__ void __launch_bounds__(kMostThreads, kLeastBlocks)
+    binary_conv2d_popcount_kernel(const __grid_constant__ BinaryConvArgs args) {
   extern __shared__ uint4 shared[];
   const ConvBlock<T> block(args, reinterpret_cast<unsigned char*>(shared));
   const Word* patch = block.patch();

@@ -8,6 +8,8 @@
 
 namespace bnas::cuda {
 
+inline constexpr int kMostThreads = 128;      // of a block: leaves registers for 32 accumulators and their operands
+inline constexpr int kLeastBlocks = 4;        // per multiprocessor
 inline constexpr int kFragmentWords = 8;      // K words of one 1-bit tensor instruction, m16n8k256
 inline constexpr int kBytesPerWord = 32;      // a word of bits expanded to a byte each
 inline constexpr int kPopcountWeightPad = 4;  // words: rows of weights start 4 banks apart, 16-byte aligned

@@ -14,16 +14,11 @@ __device__ int fragment_index(int k, int filter, int filters) {
          in_fragment / 4;
 }
 
-/// Sum over the four lanes of a row.
-__device__ int sum_of_quad(int value) {
-  value += __shfl_xor_sync(~0U, value, 1);
-  return value + __shfl_xor_sync(~0U, value, 2);
-}
-
 /// AND form: dot = 4 pop(a & w) - 2 pop(a) + K_v - 2 pop(w inside), where zeros outside the image and beyond K drop
 /// out. XOR form: dot = K_v - 2 (pop(a ^ w) - pop(w outside)).
 template <class T>
-__global__ void __launch_bounds__(256) binary_conv2d_tensor_b1_kernel(const __grid_constant__ BinaryConvArgs args) {
+__global__ void __launch_bounds__(kMostThreads, kLeastBlocks)
+    binary_conv2d_tensor_b1_kernel(const __grid_constant__ BinaryConvArgs args) {
   extern __shared__ uint4 shared[];
   const ConvBlock<T> block(args, reinterpret_cast<unsigned char*>(shared));
   const Word* patch = block.patch();
@@ -52,27 +47,22 @@ __global__ void __launch_bounds__(256) binary_conv2d_tensor_b1_kernel(const __gr
       const Word* above = patch + block.pixels.patch[tile.pixel[0]];
       const Word* below = patch + block.pixels.patch[tile.pixel[1]];
       const Word* w = weights + (tile.first_filter + tile.row) * kFragmentWords + tile.quad * 2;
-      int ones[2] = {};
+      int ones[4] = {};  // pop(a): the product with a column of ones, of both pixels in [0] and [2]
       for (int k = 0; k < padded; k += kFragmentWords) {
         const int near = offsets[k + tile.quad];
         const int far = offsets[k + tile.quad + 4];
         const Word a[4] = {above[near], below[near], above[far], below[far]};
         if constexpr (kBitProductIsAnd) {
-          ones[0] += __popc(a[0]) + __popc(a[2]);
-          ones[1] += __popc(a[1]) + __popc(a[3]);
+          mma_b1(ones, a, {~0U, ~0U});
         }
 #pragma unroll
         for (int i = 0; i < kColumns; ++i) {
-          if (i < tile.columns) {
-            const uint2 both = *reinterpret_cast<const uint2*>(w + i * kColumnFilters * kFragmentWords);
-            const Word b[2] = {both.x, both.y};
-            mma_b1(tile.c[i], a, b);
-          }
+          const uint2 both = *reinterpret_cast<const uint2*>(w + tile.column[i] * kFragmentWords);
+          const Word b[2] = {both.x, both.y};
+          mma_b1(tile.c[i], a, b);
         }
         w += filters * kFragmentWords;
       }
-      ones[0] = sum_of_quad(ones[0]);
-      ones[1] = sum_of_quad(ones[1]);
       Window valid[2];
       for (int half = 0; half < 2; ++half) {
         valid[half] = Window::unpacked(block.pixels.window[tile.pixel[half]]);
@@ -81,7 +71,7 @@ __global__ void __launch_bounds__(256) binary_conv2d_tensor_b1_kernel(const __gr
         const int taps = valid[half].taps();
         const int all = block.ones_in_all(filter);
         const int inside = taps == chunk.taps ? all : block.ones_in(valid[half], filter);
-        const int dot = kBitProductIsAnd ? 4 * count - 2 * ones[half] + taps * chunk.channels - 2 * inside
+        const int dot = kBitProductIsAnd ? 4 * count - 2 * ones[2 * half] + taps * chunk.channels - 2 * inside
                                          : dot_from_mismatches(taps * chunk.channels, count - (all - inside));
         block.keep(chunk, tile.pixel[half], filter, dot);
       });

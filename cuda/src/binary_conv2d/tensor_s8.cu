@@ -27,7 +27,8 @@ __device__ Word used_bits(const Conv2dDims& d, int word) {
 
 /// Bytes outside the image are 0 with zero padding, so that the sums are the dot products: nothing to correct.
 template <class T>
-__global__ void __launch_bounds__(256) binary_conv2d_tensor_s8_kernel(const __grid_constant__ BinaryConvArgs args) {
+__global__ void __launch_bounds__(kMostThreads, kLeastBlocks)
+    binary_conv2d_tensor_s8_kernel(const __grid_constant__ BinaryConvArgs args) {
   extern __shared__ uint4 shared[];
   const ConvBlock<T> block(args, reinterpret_cast<unsigned char*>(shared));
   auto* patch = reinterpret_cast<uint4*>(block.patch());
@@ -63,11 +64,9 @@ __global__ void __launch_bounds__(256) binary_conv2d_tensor_s8_kernel(const __gr
         const Word a[4] = {top.x, bottom.x, top.y, bottom.y};
 #pragma unroll
         for (int i = 0; i < kColumns; ++i) {
-          if (i < tile.columns) {
-            const uint2 both = w[i * kColumnFilters * 4];
-            const Word b[2] = {both.x, both.y};
-            mma_s8(tile.c[i], a, b);
-          }
+          const uint2 both = w[tile.column[i] * 4];
+          const Word b[2] = {both.x, both.y};
+          mma_s8(tile.c[i], a, b);
         }
         w += filters * 4;
       }

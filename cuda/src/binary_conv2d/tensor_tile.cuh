@@ -15,7 +15,8 @@ inline constexpr int kColumns = 4;
 struct TensorTile {
   int row, quad;
   int first_pixel, first_filter;
-  int columns;  // in use, the same in every lane
+  int columns;           // in use, the same in every lane
+  int column[kColumns];  // first filter of each behind first_filter; those not in use repeat the last one
   int pixel[2];
   int c[kColumns][4];
 
@@ -25,6 +26,10 @@ struct TensorTile {
     first_pixel = unit / groups * kTilePixels;
     first_filter = unit % groups * kColumns * kColumnFilters;
     columns = min(kColumns, (filters - first_filter + kColumnFilters - 1) / kColumnFilters);
+#pragma unroll
+    for (int i = 0; i < kColumns; ++i) {
+      column[i] = min(i, columns - 1) * kColumnFilters;
+    }
     pixel[0] = min(first_pixel + row, pixels - 1);
     pixel[1] = min(first_pixel + row + 8, pixels - 1);
   }

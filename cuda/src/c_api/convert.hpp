@@ -8,6 +8,7 @@
 #include <cuda_runtime_api.h>
 
 #include "bnas/cuda/kernel_info.hpp"
+#include "bnas/cuda/scratch.hpp"
 #include "bnas/cuda/status.hpp"
 #include "bnas/kernels.h"
 #include "bnas/portable/dims.hpp"
@@ -33,8 +34,9 @@ inline Conv2dDims from_c(const bnas_conv2d_dims& d) {
   return dims;
 }
 
-inline bnas_kernel_info to_c(const char* operation, bnas_determinism determinism, const KernelInfo& info) {
-  return {operation, info.variant, determinism, info.blocks, info.threads, info.shared_bytes};
+/// Null: none.
+inline Scratch from_c(const bnas_scratch* scratch) {
+  return scratch == nullptr ? Scratch{} : Scratch{scratch->data, scratch->bytes, scratch->tickets};
 }
 
 /// 10 major + minor of the current device.
@@ -49,6 +51,33 @@ inline Status current_capability(int& capability) {
   return error == cudaSuccess
              ? Status{}
              : Status{StatusCode::cuda_error, static_cast<int>(error), "device: its compute capability"};
+}
+
+/// What `make(dims, capability)` plans for the current device; or a plan whose status says why not.
+template <class Plan>
+Plan plan_here(const bnas_conv2d_dims* dims, Plan (*make)(const Conv2dDims&, int)) {
+  Plan refused;
+  if (dims == nullptr) {
+    refused.status = invalid_argument("convolution: dims is null");
+    return refused;
+  }
+  int capability = 0;
+  refused.status = current_capability(capability);
+  return refused.status.ok() ? make(from_c(*dims), capability) : refused;
+}
+
+/// Writes what a plan will launch.
+template <class Plan>
+bnas_status_t info_of(const char* operation, const Plan& plan, KernelInfo (*info_of_plan)(const Plan&),
+                      bnas_kernel_info* info) {
+  if (plan.status.ok() && info == nullptr) {
+    return to_c(invalid_argument("convolution: info is null"));
+  }
+  if (plan.status.ok()) {
+    const KernelInfo i = info_of_plan(plan);
+    *info = {operation, i.variant, BNAS_EXACT, i.blocks, i.threads, i.shared_bytes};
+  }
+  return to_c(plan.status);
 }
 
 }  // namespace bnas::cuda::c_api

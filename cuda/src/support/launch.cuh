@@ -19,6 +19,11 @@ inline unsigned blocks_for(std::int64_t n, int threads = kBlockThreads) {
   return static_cast<unsigned>(std::min<std::int64_t>((n + threads - 1) / threads, kMaxGridBlocks));
 }
 
+/// `data` begins at a multiple of `bytes`.
+inline bool is_aligned(const void* data, std::size_t bytes) {
+  return reinterpret_cast<std::uintptr_t>(data) % bytes == 0;
+}
+
 inline Status from_cuda(cudaError_t error, const char* message) {
   return error == cudaSuccess ? Status{} : Status{StatusCode::cuda_error, static_cast<int>(error), message};
 }

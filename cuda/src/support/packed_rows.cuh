@@ -4,6 +4,7 @@
 #pragma once
 
 #include "bnas/portable/bits.hpp"
+#include "support/divide.cuh"
 #include "support/launch.cuh"
 
 namespace bnas::cuda {
@@ -29,12 +30,7 @@ __device__ void for_each_quad(std::int64_t rows, std::int64_t channels, Visit vi
   const std::int64_t whole_warps = (threads + kWordBits - 1) / kWordBits * kWordBits;
   grid_stride(whole_warps, [&](std::int64_t i) {
     const std::int64_t word = i / kWordThreads;
-    // Division of 64-bit integers is slow; a row of one word needs none, few tensors need all 64 bits.
-    const std::int64_t row =
-        words == 1 ? word
-        : word >> 32U == 0
-            ? static_cast<std::int64_t>(static_cast<std::uint32_t>(word) / static_cast<std::uint32_t>(words))
-            : word / words;
+    const std::int64_t row = words == 1 ? word : divide(word, words);
     const int shift = static_cast<int>(i % kWordThreads) * kQuad;
     const std::int64_t channel = (word - row * words) * kWordBits + shift;
     const std::int64_t left = i < threads ? channels - channel : 0;

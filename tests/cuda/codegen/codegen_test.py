@@ -5,6 +5,7 @@ calculation, and each gate with a planted kernel that it must refuse.
 
     codegen_test.py NVCC OCCUPANCY_ORACLE [unittest arguments]
 """
+import dataclasses
 import pathlib
 import re
 import subprocess
@@ -74,6 +75,21 @@ class Codegen(unittest.TestCase):
             self.assertEqual(plan.violations(self.kernel("binary_conv2d_clean_kernel", architecture)), [])
             self.assertEqual(plan.violations(self.kernel("other_kernel", architecture)), [])  # calls, but is not hot
         self.assertIn("calls __cuda_sm_10x_mma_bit", plan.violations(self.kernel("binary_conv2d_bits_kernel", 120))[0])
+
+    def test_shuffles_and_votes_may_have_a_path_for_diverged_warps(self):
+        kernel = dataclasses.replace(self.kernel("binary_conv2d_clean_kernel", 90))
+        kernel.subroutines = ["__cuda_sm70_shflsync_bfly_p", "__cuda_sm70_votesync_ballot"]
+        self.assertEqual(plan.violations(kernel), [])
+        kernel.subroutines = ["__cuda_sm_9x_mma_bit_internal_xor_m16n8k256"]
+        self.assertEqual(len(plan.violations(kernel)), 1)
+
+    def test_divisions_are_excepted_where_the_plan_says_so(self):
+        for divides in (False, True):
+            rule = plan.Rule("other_", divides=divides)
+            plan.HOT.insert(0, rule)
+            self.addCleanup(plan.HOT.remove, rule)
+            found = [c for k in self.kernels if k.family == "other_kernel" for c in plan.violations(k)]
+            self.assertEqual(len(found), 0 if divides else len(ARCHITECTURES))  # one instance divides doubles
 
     def test_a_missing_instruction_is_named(self):
         rule = plan.Rule("binary_conv2d_clean", {90: "BMMA"})

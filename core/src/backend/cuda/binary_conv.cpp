@@ -3,6 +3,7 @@
 #include "backend/cuda/register.hpp"
 #include "bnas/core/kernels/conv.hpp"
 #include "bnas/cuda/binary_conv2d.hpp"
+#include "bnas/cuda/binary_depthwise_conv2d.hpp"
 
 namespace bnas::cuda_backend {
 namespace {
@@ -17,8 +18,21 @@ void binary_conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Conv2
   call.require(cuda::binary_conv2d(plan, x.data<Word>(), w.data<Word>(), y.raw(), nullptr, call.stream()));
 }
 
+void binary_depthwise_conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y) {
+  const Call call("binary_depthwise_conv2d", stream);
+  call.expect("x", x, DType::bit, Shape{dims.n, dims.h, dims.w, dims.c});
+  call.expect("w", w, DType::bit, Shape{dims.kh, dims.kw, dims.c});
+  call.expect("y", y, dot_dtype(dims.kh * dims.kw), Shape{dims.n, dims.oh(), dims.ow(), dims.c});
+  const cuda::BinaryDepthwisePlan plan = cuda::plan_binary_depthwise_conv2d(dims, call.owner().compute_capability());
+  call.require(plan.status);
+  call.require(cuda::binary_depthwise_conv2d(plan, x.data<Word>(), w.data<Word>(), y.raw(), call.stream()));
+}
+
 }  // namespace
 
-void register_binary_conv(KernelTable& table) { table.add<kernels::BinaryConv2d>(binary_conv2d); }
+void register_binary_conv(KernelTable& table) {
+  table.add<kernels::BinaryConv2d>(binary_conv2d);
+  table.add<kernels::BinaryDepthwiseConv2d>(binary_depthwise_conv2d);
+}
 
 }  // namespace bnas::cuda_backend

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "backend/cuda/nvtx.hpp"
 #include "backend/cuda/status.hpp"
 
 namespace bnas::cuda_backend {
@@ -51,6 +52,7 @@ class Pool final : public MemorySource {
 StreamHandle::StreamHandle(int device) : device_(device) {
   require(cudaSetDevice(device), "device", device);
   require(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "stream", device);
+  nvtx_name_stream(stream_, "bnas");
 }
 
 StreamHandle::~StreamHandle() {

@@ -19,7 +19,7 @@ struct ConvTile {
   int tiles_n = 1, tiles_h = 1, tiles_w = 1, tiles_o = 1;
 
   BNAS_HD constexpr int pixels() const { return images * rows * cols; }
-  constexpr int patch_pixels() const { return images * patch_h * patch_w; }
+  BNAS_HD constexpr int patch_pixels() const { return images * patch_h * patch_w; }
   constexpr std::int64_t blocks() const { return std::int64_t{tiles_n} * tiles_h * tiles_w * tiles_o; }
 };
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "machine/api.hpp"
+
+namespace bnas::emu {
+
+/// What kernels did, summed per annotation and kernel.
+class KernelReport {
+ public:
+  struct Entry {
+    std::uint64_t launches = 0;
+    Counters counters;
+  };
+
+  void add(const std::string& note, const std::string& kernel, const Counters& counters);
+  /// Sum over all kernels whose demangled name contains `part`.
+  Entry sum(std::string_view part) const;
+  void clear() { entries_.clear(); }
+
+  /// One line of JSON per entry: {"note":...,"kernel":...,"launches":...,"<counter>":...}.
+  std::string json_lines() const;
+
+ private:
+  std::map<std::pair<std::string, std::string>, Entry> entries_;
+};
+
+/// A value of `Counters` with its name.
+struct NamedCounter {
+  const char* name;
+  std::uint64_t Counters::*value;
+};
+extern const NamedCounter kCounters[14];
+
+}  // namespace bnas::emu
