@@ -105,7 +105,7 @@ void Block::begin(Dim3 index) {
       copies.clear();
     }
     warp.pending.clear();
-    std::memcpy(warp.registers, register_template_.data(), register_template_.size());
+    std::copy(register_template_.begin(), register_template_.end(), warp.registers);
     fill_specials(warp);
   }
 }

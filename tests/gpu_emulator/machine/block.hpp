@@ -188,16 +188,23 @@ class Block {
   // block_memory.cpp
   void resolve_global(const LaneAddresses& at, LaneMask mask, const Access& access, LanePointers& pointers,
                       bool counted);
+  template <int kBytes>
+  bool resolve_in_range(const LaneAddresses& at, LaneMask mask, const Access& access, LanePointers& pointers);
   void resolve_shared(const LaneAddresses& at, LaneMask mask, const Access& access, LanePointers& pointers);
   u8* global_at(u64 address, unsigned lane, const Access& access);
-  u8* shared_at(u64 offset, unsigned lane, const Access& access);
+  u8* shared_at(u64 offset, unsigned lane, const Access& access, Accessor& by);
   u8* local_at(u64 offset, unsigned lane, const Access& access, bool checked);
   u8* parameter_at(u64 offset, unsigned lane, const Access& access);
   MemoryRange* range_of(u64 address, unsigned lane, const Access& access);
   [[noreturn]] void bad_global(u64 address, unsigned lane, const Access& access, const MemoryRange* range);
   void shadow_global(MemoryRange& range, std::size_t offset, unsigned lane, const Access& access);
   void check_aligned(u64 address, unsigned lane, const Access& access, const char* space);
-  void race_check(RaceCells& cells, std::size_t offset, unsigned lane, const Access& access, bool shared);
+  void find_uninitialized(const MemoryRange& range, std::size_t offset, unsigned lane);
+  /// What is the same for all lanes of an access.
+  Accessor accessor(const Access& access, bool shared) const;
+  void race_check(RaceCells& cells, std::size_t offset, unsigned lane, const Access& access, Accessor& by, bool shared);
+  /// The range that the instruction at hand used last.
+  MemoryRange*& range_hint() { return range_hints_[static_cast<unsigned>(instruction_->line) % range_hints_.size()]; }
 
   void begin(Dim3 index);
   void fill_specials(Warp& warp);

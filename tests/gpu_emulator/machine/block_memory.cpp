@@ -18,23 +18,12 @@ std::string hex(u64 value) {
   return out.str();
 }
 
-/// Calls f with an unsigned integer as wide as the shadow of one access and the number of such words.
-template <class F>
-void by_shadow_width(int bytes, F f) {
-  switch (bytes) {
-    case 1:
-      f(u8{}, 1);
-      break;
-    case 2:
-      f(u16{}, 1);
-      break;
-    case 4:
-      f(u32{}, 1);
-      break;
-    default:
-      f(u64{}, bytes / 8);
-      break;
-  }
+/// What an access sets in the shadow of its bytes. Several host threads may do so for the same bytes at a time: they
+/// set the same bits, so that it is harmless when one of them overwrites the other.
+u8 shadow_bits(const Access& access) {
+  const bool reads = !access.write || access.atomic;
+  const bool writes = access.write || access.atomic;
+  return static_cast<u8>((reads ? kReadInLaunch : 0) | (writes ? kWrittenInLaunch | kInitialized : 0));
 }
 
 }  // namespace
@@ -104,9 +93,70 @@ void Block::resolve(Space space, const LaneAddresses& at, LaneMask mask, const A
   }
 }
 
+/// The common case, all lanes within one live range: what global_at() does for one lane, without its detours. False
+/// when some lane needs those; nothing has been done then.
+template <int kBytes>
+bool Block::resolve_in_range(const LaneAddresses& at, LaneMask mask, const Access& access, LanePointers& pointers) {
+  using W = std::conditional_t<kBytes == 1, u8,
+                               std::conditional_t<kBytes == 2, u16, std::conditional_t<kBytes == 4, u32, u64>>>;
+  constexpr int kWords = kBytes / static_cast<int>(sizeof(W));
+  constexpr W kOnes = static_cast<W>(0x0101010101010101U);
+  MemoryRange* range = range_hint();
+  if (range == nullptr || !range->live || range->bytes < kBytes || options().check >= 2) {
+    return false;
+  }
+  const u64 begin = range->address;
+  const u64 last = range->bytes - kBytes;
+  bool within = true;
+  for_lanes(mask, [&](unsigned l) {
+    within = within && at[l] - begin <= last && at[l] % kBytes == 0;
+    pointers[l] = range->data + (at[l] - begin);
+  });
+  if (!within) {
+    return false;
+  }
+  const W wanted = static_cast<W>(kOnes * shadow_bits(access));
+  const bool reads = !access.write || access.atomic;
+  for_lanes(mask, [&](unsigned l) {
+    const u64 offset = at[l] - begin;
+    W* shadow = reinterpret_cast<W*>(range->shadow + offset);
+    bool initialized = true;
+    for (int k = 0; k < kWords; ++k) {
+      const W seen = __atomic_load_n(shadow + k, __ATOMIC_RELAXED);
+      initialized = initialized && static_cast<W>(seen & kOnes) == kOnes;
+      if (static_cast<W>(seen | wanted) != seen) {
+        __atomic_store_n(shadow + k, static_cast<W>(seen | wanted), __ATOMIC_RELAXED);
+        __atomic_store_n(&range->touched[offset / kPage], u8{1}, __ATOMIC_RELAXED);
+      }
+    }
+    if (reads && !initialized) {
+      find_uninitialized(*range, offset, l);
+    }
+  });
+  return true;
+}
+
 void Block::resolve_global(const LaneAddresses& at, LaneMask mask, const Access& access, LanePointers& pointers,
                            bool counted) {
-  for_lanes(mask, [&](unsigned l) { pointers[l] = global_at(at[l], l, access); });
+  const auto in_range = [&] {
+    switch (access.bytes) {
+      case 1:
+        return resolve_in_range<1>(at, mask, access, pointers);
+      case 2:
+        return resolve_in_range<2>(at, mask, access, pointers);
+      case 4:
+        return resolve_in_range<4>(at, mask, access, pointers);
+      case 8:
+        return resolve_in_range<8>(at, mask, access, pointers);
+      case 16:
+        return resolve_in_range<16>(at, mask, access, pointers);
+      default:
+        return false;
+    }
+  };
+  if (!in_range()) {
+    for_lanes(mask, [&](unsigned l) { pointers[l] = global_at(at[l], l, access); });
+  }
   if (!counted) {
     return;
   }
@@ -126,9 +176,10 @@ void Block::resolve_global(const LaneAddresses& at, LaneMask mask, const Access&
 
 void Block::resolve_shared(const LaneAddresses& at, LaneMask mask, const Access& access, LanePointers& pointers) {
   LaneAddresses offsets;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled for the lanes of the mask
+  Accessor by = accessor(access, true);
   for_lanes(mask, [&](unsigned l) {
     offsets[l] = at[l] & 0xffffffffU;
-    pointers[l] = shared_at(offsets[l], l, access);
+    pointers[l] = shared_at(offsets[l], l, access, by);
   });
   counters_.shared_bank_conflicts += access_counter_.bank_conflicts(offsets, mask, access.bytes);
 }
@@ -140,8 +191,10 @@ u8* Block::at(Space space, u64 address, unsigned lane, const Access& access) {
     address &= ~kWindowMask;
   }
   switch (space) {
-    case Space::shared:
-      return shared_at(address & 0xffffffffU, lane, access);
+    case Space::shared: {
+      Accessor by = accessor(access, true);
+      return shared_at(address & 0xffffffffU, lane, access, by);
+    }
     case Space::local:
       return local_at(address, lane, access, true);
     case Space::parameter:
@@ -164,7 +217,7 @@ void Block::check_aligned(u64 address, unsigned lane, const Access& access, cons
 
 u8* Block::global_at(u64 address, unsigned lane, const Access& access) {
   check_aligned(address, lane, access, "global");
-  MemoryRange*& hint = range_hints_[static_cast<unsigned>(instruction_->line) % range_hints_.size()];
+  MemoryRange*& hint = range_hint();
   MemoryRange* range = hint;
   const auto bytes = static_cast<std::size_t>(access.bytes);
   if (range == nullptr || !range->contains(address, bytes) || !range->live) {
@@ -177,7 +230,8 @@ u8* Block::global_at(u64 address, unsigned lane, const Access& access) {
     if (range->races == nullptr) {
       range->races = std::make_unique<RaceCells>(range->bytes);
     }
-    race_check(*range->races, offset, lane, access, false);
+    Accessor by = accessor(access, false);
+    race_check(*range->races, offset, lane, access, by, false);
   }
   return range->data + offset;
 }
@@ -214,31 +268,21 @@ void Block::bad_global(u64 address, unsigned lane, const Access& access, const M
 }
 
 void Block::shadow_global(MemoryRange& range, std::size_t offset, unsigned lane, const Access& access) {
-  const bool reads = !access.write || access.atomic;
-  const bool writes = access.write || access.atomic;
-  const u8 wanted = static_cast<u8>((reads ? kReadInLaunch : 0) | (writes ? kWrittenInLaunch | kInitialized : 0));
-  bool uninitialized = false;
-  bool changed = false;
-  // Several host threads may be here for the same bytes: they set the same bits, so that a relaxed race is harmless.
-  by_shadow_width(access.bytes, [&](auto word, int count) {
-    using W = decltype(word);
-    constexpr W kOnes = static_cast<W>(0x0101010101010101U);
-    W* shadow = reinterpret_cast<W*>(range.shadow + offset);
-    for (int k = 0; k < count; ++k) {
-      const W seen = __atomic_load_n(shadow + k, __ATOMIC_RELAXED);
-      uninitialized =
-          uninitialized || (seen & static_cast<W>(kOnes * kInitialized)) != static_cast<W>(kOnes * kInitialized);
-      const W now = static_cast<W>(seen | static_cast<W>(kOnes * wanted));
-      if (now != seen) {
-        __atomic_store_n(shadow + k, now, __ATOMIC_RELAXED);
-        changed = true;
-      }
-    }
-  });
-  if (changed) {
-    __atomic_store_n(&range.touched[offset / kPage], u8{1}, __ATOMIC_RELAXED);
+  const u8 wanted = shadow_bits(access);
+  bool initialized = true;
+  for (std::size_t i = offset; i < offset + static_cast<std::size_t>(access.bytes); ++i) {
+    const u8 seen = __atomic_load_n(range.shadow + i, __ATOMIC_RELAXED);
+    initialized = initialized && (seen & kInitialized) != 0;
+    __atomic_store_n(range.shadow + i, static_cast<u8>(seen | wanted), __ATOMIC_RELAXED);
   }
-  if (reads && uninitialized && checks()) {
+  __atomic_store_n(&range.touched[offset / kPage], u8{1}, __ATOMIC_RELAXED);
+  if ((!access.write || access.atomic) && !initialized) {
+    find_uninitialized(range, offset, lane);
+  }
+}
+
+void Block::find_uninitialized(const MemoryRange& range, std::size_t offset, unsigned lane) {
+  if (checks()) {
     find(FindingKind::uninitialized_read,
          "uninitialized global memory, allocation " + std::to_string(range.serial) + " of " +
              std::to_string(range.bytes) + " bytes, byte " + std::to_string(offset),
@@ -246,17 +290,22 @@ void Block::shadow_global(MemoryRange& range, std::size_t offset, unsigned lane,
   }
 }
 
-void Block::race_check(RaceCells& cells, std::size_t offset, unsigned lane, const Access& access, bool shared) {
+Accessor Block::accessor(const Access& access, bool shared) const {
   Accessor by;
   by.now.epoch = epoch_;
   by.now.sync = warp_->clocks.sync();
-  by.now.clock = warp_->clocks.clock(lane);
-  by.now.thread = static_cast<u16>(warp_->id * 32 + lane);
   by.block_begin = block_epoch_;
   by.launch_begin = shared ? block_epoch_ : launch_.epoch_begin;
   by.clocks = &warp_->clocks;
   by.write = access.write || access.atomic;
   by.strong = access.strong || access.atomic;
+  return by;
+}
+
+void Block::race_check(RaceCells& cells, std::size_t offset, unsigned lane, const Access& access, Accessor& by,
+                       bool shared) {
+  by.now.clock = warp_->clocks.clock(lane);
+  by.now.thread = static_cast<u16>(warp_->id * 32 + lane);
   const Race race = cells.access(offset, static_cast<std::size_t>(access.bytes), by);
   if (race != Race::none) {
     const char* what = race == Race::write_write  ? "written after an unordered write of another thread"
@@ -266,7 +315,7 @@ void Block::race_check(RaceCells& cells, std::size_t offset, unsigned lane, cons
   }
 }
 
-u8* Block::shared_at(u64 offset, unsigned lane, const Access& access) {
+u8* Block::shared_at(u64 offset, unsigned lane, const Access& access, Accessor& by) {
   const auto bytes = static_cast<std::size_t>(access.bytes);
   if (offset + bytes > shared_.size()) {
     const std::string what = std::string(verb(access)) + " of " + std::to_string(bytes) + " bytes at offset " +
@@ -278,13 +327,13 @@ u8* Block::shared_at(u64 offset, unsigned lane, const Access& access) {
   check_aligned(offset, lane, access, "shared");
   if (checks()) {
     u8* shadow = shared_shadow_.data() + offset;
-    if ((!access.write || access.atomic) && std::find(shadow, shadow + bytes, u8{0}) != shadow + bytes) {
+    if ((!access.write || access.atomic) && std::memchr(shadow, 0, bytes) != nullptr) {
       find(FindingKind::uninitialized_read, "uninitialized shared memory at offset " + std::to_string(offset), lane);
     }
     if (access.write || access.atomic) {
       std::memset(shadow, 1, bytes);
     }
-    race_check(shared_races_, offset, lane, access, true);
+    race_check(shared_races_, offset, lane, access, by, true);
   }
   return shared_.data() + offset;
 }

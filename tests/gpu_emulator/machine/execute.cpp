@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Launches: checks of their form, host threads that take blocks in turn, counters of all.
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -74,41 +75,61 @@ void adopt_variables(const Module& module, DeviceMemory& memory) {
   }
 }
 
-/// Adds a byte to the last range if it follows that, else begins another.
-void append(std::vector<TouchedRange>& ranges, std::uintptr_t address, bool written) {
+/// Adds bytes to the last range if they follow it, else begins another.
+void append(std::vector<TouchedRange>& ranges, std::uintptr_t address, std::size_t bytes, bool written) {
   if (!ranges.empty() && ranges.back().address + ranges.back().bytes == address) {
-    ++ranges.back().bytes;
+    ranges.back().bytes += bytes;
   } else {
-    ranges.push_back({address, 1, written});
+    ranges.push_back({address, bytes, written});
   }
 }
 
 /// Counts and lists the bytes that the launch marked in the shadows, and clears the marks.
-void collect_distinct(const std::vector<MemoryRange*>& ranges, LaunchResult& result) {
-  std::vector<TouchedRange> written;
-  for (MemoryRange* range : ranges) {
-    for (std::size_t page = 0; page < range->touched.size(); ++page) {
-      if (range->touched[page] == 0) {
-        continue;
-      }
-      range->touched[page] = 0;
-      const std::size_t end = std::min(range->bytes, (page + 1) * kPage);
-      for (std::size_t i = page * kPage; i < end; ++i) {
-        u8& shadow = range->shadow[i];
-        if ((shadow & kReadInLaunch) != 0) {
-          ++result.counters.unique_read_bytes;
-          append(result.touched, range->address + i, false);
-        }
-        if ((shadow & kWrittenInLaunch) != 0) {
-          ++result.counters.unique_written_bytes;
-          append(written, range->address + i, true);
-        }
-        shadow &= kInitialized;
+class TouchedBytes {
+ public:
+  explicit TouchedBytes(LaunchResult& result) : result_(result) {}
+
+  void collect(MemoryRange& range) {
+    for (std::size_t page = 0; page < range.touched.size(); ++page) {
+      if (range.touched[page] != 0) {
+        range.touched[page] = 0;
+        collect_bytes(range, page * kPage, std::min(range.bytes, (page + 1) * kPage));
       }
     }
   }
-  result.touched.insert(result.touched.end(), written.begin(), written.end());
-}
+
+  /// All that was read comes first, then all that was written.
+  void finish() { result_.touched.insert(result_.touched.end(), written_.begin(), written_.end()); }
+
+ private:
+  void collect_bytes(MemoryRange& range, std::size_t begin, std::size_t end) {
+    constexpr u64 kOnes = 0x0101010101010101U;
+    for (std::size_t at = begin; at < end;) {
+      u64 eight = 0;
+      std::size_t bytes = 1;
+      if (end - at >= sizeof eight) {  // mostly, eight bytes have the same marks
+        std::memcpy(&eight, range.shadow + at, sizeof eight);
+        bytes = eight == kOnes * (eight & 255U) ? sizeof eight : 1;
+      }
+      const u8 marks = range.shadow[at];
+      if ((marks & kReadInLaunch) != 0) {
+        result_.counters.unique_read_bytes += bytes;
+        append(result_.touched, range.address + at, bytes, false);
+      }
+      if ((marks & kWrittenInLaunch) != 0) {
+        result_.counters.unique_written_bytes += bytes;
+        append(written_, range.address + at, bytes, true);
+      }
+      if ((marks & ~kInitialized) != 0) {
+        std::memset(range.shadow + at, marks & kInitialized, bytes);
+      }
+      at += bytes;
+    }
+  }
+
+  LaunchResult& result_;
+  std::vector<TouchedRange> written_;
+};
 
 /// Hands blocks to host threads and keeps the first end that is not ok.
 class BlockQueue {
@@ -134,7 +155,11 @@ class BlockQueue {
     for (std::thread& thread : others) {
       thread.join();
     }
-    collect_distinct(ranges_, result_);
+    TouchedBytes touched(result_);
+    for (MemoryRange* range : ranges_) {
+      touched.collect(*range);
+    }
+    touched.finish();
   }
 
  private:

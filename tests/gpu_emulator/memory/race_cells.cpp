@@ -80,7 +80,7 @@ Race RaceCells::note(Cell& cell, const Accessor& by) {
   return race;
 }
 
-Race RaceCells::access(std::size_t offset, std::size_t bytes, const Accessor& by) {
+Race RaceCells::access_parts(std::size_t offset, std::size_t bytes, const Accessor& by) {
   Race found = Race::none;
   for (std::size_t at = offset; at < offset + bytes;) {
     const std::size_t word = at / 4;

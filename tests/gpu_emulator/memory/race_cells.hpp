@@ -56,7 +56,11 @@ class RaceCells {
   std::size_t bytes() const { return words_.size() * 4; }
 
   /// Notes an access of `bytes` at `offset`; tells whether it is unordered with an earlier one.
-  Race access(std::size_t offset, std::size_t bytes, const Accessor& by);
+  Race access(std::size_t offset, std::size_t bytes, const Accessor& by) {
+    const std::size_t word = offset / 4;
+    return bytes == 4 && offset % 4 == 0 && split_[word] == 0 ? note(words_[word], by)
+                                                              : access_parts(offset, bytes, by);
+  }
 
  private:
   enum Readers : std::uint8_t { one, one_warp, many };
@@ -69,6 +73,7 @@ class RaceCells {
   };
   static bool ordered(const AccessTime& before, const Accessor& by);
   static Race note(Cell& cell, const Accessor& by);
+  Race access_parts(std::size_t offset, std::size_t bytes, const Accessor& by);
 
   std::vector<Cell> words_;
   std::vector<Cell> bytes_;  ///< four per word, made with the first split

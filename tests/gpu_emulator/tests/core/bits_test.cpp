@@ -69,11 +69,13 @@ TEST(BitInstructions, Shifts) {
   expect_instructions(
       {
           {"shl.b32 %d32, %a32, %b32;",
-           [&](Bits a, Bits b, Bits) { return amount(b) > 31 ? 0 : Bits{u32(u32(a) << b)}; }},
-          {"shl.b64 %d64, %a64, %b32;", [&](Bits a, Bits b, Bits) { return amount(b) > 63 ? 0 : a << b; }},
-          {"shl.b16 %d16, %a16, %b32;", [&](Bits a, Bits b, Bits) { return amount(b) > 15 ? 0 : Bits{u16(a << b)}; }},
-          {"shr.u32 %d32, %a32, %b32;", [&](Bits a, Bits b, Bits) { return amount(b) > 31 ? 0 : Bits{u32(a) >> b}; }},
-          {"shr.u64 %d64, %a64, %b32;", [&](Bits a, Bits b, Bits) { return amount(b) > 63 ? 0 : a >> b; }},
+           [&](Bits a, Bits b, Bits) { return amount(b) > 31 ? 0 : Bits{u32(u32(a) << amount(b))}; }},
+          {"shl.b64 %d64, %a64, %b32;", [&](Bits a, Bits b, Bits) { return amount(b) > 63 ? 0 : a << amount(b); }},
+          {"shl.b16 %d16, %a16, %b32;",
+           [&](Bits a, Bits b, Bits) { return amount(b) > 15 ? 0 : Bits{u16(a << amount(b))}; }},
+          {"shr.u32 %d32, %a32, %b32;",
+           [&](Bits a, Bits b, Bits) { return amount(b) > 31 ? 0 : Bits{u32(a) >> amount(b)}; }},
+          {"shr.u64 %d64, %a64, %b32;", [&](Bits a, Bits b, Bits) { return amount(b) > 63 ? 0 : a >> amount(b); }},
           {"shr.s32 %d32, %a32, %b32;",
            [&](Bits a, Bits b, Bits) { return Bits{u32(s32(a) >> std::min(amount(b), 31U))}; }},
           {"shr.s64 %d64, %a64, %b32;",
