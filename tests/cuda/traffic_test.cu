@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes that the packed convolution moves, as the emulator counts them, against the least possible: every byte of
+// input, weights and output once.
+#include <gtest/gtest.h>
+
+#include "bnas/cuda/binary_conv2d.hpp"
+#include "cuda/support/device_buffer.hpp"
+#include "gpu_emulator/runtime/emulator.h"
+
+namespace bnas::cuda::test {
+namespace {
+
+struct Case {
+  Conv2dDims dims;
+  int compute_capability;
+};
+
+Conv2dDims same(int n, int size, int c, int o, int kernel) {
+  const AxisPad pad = same_pad(size, kernel, 1);
+  return {.n = n, .h = size, .w = size, .c = c, .o = o, .kh = kernel, .kw = kernel, .pad_h = pad, .pad_w = pad};
+}
+
+/// (bytes moved, least possible); sectors of 32 bytes, as the memory system moves them.
+std::pair<double, double> traffic(const Case& test) {
+  const Conv2dDims& d = test.dims;
+  const auto words = static_cast<std::size_t>(words_for(d.c));
+  const std::vector<Word> x(static_cast<std::size_t>(d.n * d.h * d.w) * words, 0x5U);
+  const std::vector<Word> w(static_cast<std::size_t>(d.o * d.kh * d.kw) * words, 0x3U);
+  const std::size_t y_bytes =
+      static_cast<std::size_t>(d.n * d.oh() * d.ow() * d.o) * static_cast<std::size_t>(dot_bytes(d.k()));
+  const auto dx = DeviceBuffer<Word>::input(x);
+  const auto dw = DeviceBuffer<Word>::input(w);
+  const auto y = DeviceBuffer<unsigned char>::output(y_bytes);
+  const TestStream stream;
+  const BinaryConvPlan plan = plan_binary_conv2d(d, test.compute_capability);
+  require_ok(plan.status);
+  bnas_emu_reset_counters();
+  require_ok(binary_conv2d(plan, dx.data(), dw.data(), y.data(), nullptr, stream.get()));
+  stream.synchronize();
+  BnasEmuCounters counters{};
+  std::uint64_t launches = 0;
+  bnas_emu_kernel_counters("binary_conv2d", &counters, &launches);
+  EXPECT_EQ(launches, 1U);
+  return {32.0 * static_cast<double>(counters.read_sectors + counters.written_sectors),
+          static_cast<double>((x.size() + w.size()) * sizeof(Word) + y_bytes)};
+}
+
+TEST(Traffic, PackedConvolutionMovesLittleMoreThanItMust) {
+  if (bnas_emu_present() == 0) {
+    GTEST_SKIP() << "counted by the emulator alone";
+  }
+  for (const Conv2dDims& dims : {same(8, 14, 32, 32, 3), same(4, 14, 64, 64, 3), same(4, 28, 24, 24, 5),
+                                 same(8, 14, 16, 16, 3), same(16, 7, 24, 24, 3), same(16, 4, 32, 32, 3)}) {
+    const auto [moved, least] = traffic({dims, 80});
+    EXPECT_LE(moved, 1.3 * least) << dims.n << " x " << dims.h << " x " << dims.c << " -> " << dims.o << ", " << dims.kh
+                                  << ": " << moved / least;
+  }
+}
+
+}  // namespace
+}  // namespace bnas::cuda::test
