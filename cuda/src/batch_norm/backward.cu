@@ -9,8 +9,9 @@
 namespace bnas::cuda {
 namespace {
 
-constexpr int kChainRows = 32;        // of a thread are summed in float, the rest in double
-constexpr int kOneLaunchColumns = 4;  // narrow tiles: more blocks, fewer rows for each thread
+constexpr int kChainRows = 32;             // of a thread are summed in float, the rest in double
+constexpr int kSumBlocksPerProcessor = 3;  // at least: without it the compiler takes 128 registers on some
+constexpr int kOneLaunchColumns = 4;       // narrow tiles: more blocks, fewer rows for each thread
 
 struct BackwardArgs {
   const float* dy;
@@ -114,7 +115,7 @@ __device__ void write_dx(const TileGrid& g, const TileThread& thread, const Back
 
 /// With one slice of rows it also makes dx.
 template <class T>
-__global__ void __launch_bounds__(kTileThreads)
+__global__ void __launch_bounds__(kTileThreads, kSumBlocksPerProcessor)
     batch_norm_backward_sums_kernel(const __grid_constant__ TileGrid g, const __grid_constant__ BackwardArgs a,
                                     const T* x, double* partials, unsigned* tickets) {
   const TileThread thread(g);

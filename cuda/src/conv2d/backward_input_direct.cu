@@ -16,7 +16,7 @@ constexpr int kFilters = 4;  // read at a time
 /// Thread i of class blockIdx.z: channel i % C of kPixels pixels. Neighbours read the same dy and write neighbouring
 /// channels.
 template <class Rows>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     conv2d_backward_input_direct_kernel(const float* dy, Rows w, Conv2dDims d, float* dx, bool accumulate) {
   const int oh = d.oh();
   const int ow = d.ow();

@@ -37,7 +37,7 @@ __device__ void make_upstream(const float (&rows)[2][4], unsigned (&a)[kTerms][4
 
 /// Block (x, y) of class z: kBlockPixels pixels times 8 * kTiles channels.
 template <int kTiles, int kTerms>
-__global__ void __launch_bounds__(kWarps * 32)
+__global__ void __launch_bounds__(kWarps * 32, 3)
     conv2d_backward_input_tensor_kernel(const float* dy, const Word* w, Conv2dDims d, float* dx, bool accumulate) {
   constexpr int kWords = (kTiles * 8 + kWordBits - 1) / kWordBits;
   const int oh = d.oh();

@@ -43,7 +43,7 @@ struct Columns {
 
 /// Block (x, y): unit x = (group of filters, tile of pairs), slice y of the rows. kThreadFilters sums a thread.
 template <class Rows, bool kDepthwise>
-__global__ void __launch_bounds__(kMaxThreads)
+__global__ void __launch_bounds__(kMaxThreads, 4)
     conv2d_backward_weight_direct_kernel(const float* dy, Rows x, Conv2dDims d, Tile tile, SplitSum split, float* dw,
                                          bool accumulate) {
   constexpr int kThreadFilters = kDepthwise ? 1 : kFilters;

@@ -26,7 +26,7 @@ __device__ bool has_label(const LabelledLogits& in, std::int64_t row, int lane, 
 
 /// A loss gives this lane's share of the row's sum and writes its share of the gradient.
 struct SquaredHinge {
-  double count;  // rows * classes
+  double share;  // 1 / (rows * classes)
 
   __device__ double operator()(const float* y, std::int64_t classes, std::int64_t label, int lane, float* dy) const {
     double sum = 0.0;
@@ -35,14 +35,14 @@ struct SquaredHinge {
       const double slack = 1.0 - t * static_cast<double>(y[k]);
       const double hinge = slack < 0.0 ? 0.0 : slack;  // NaN stays NaN
       sum += hinge * hinge;
-      dy[k] = static_cast<float>(-2.0 * t * hinge / count);
+      dy[k] = static_cast<float>(-2.0 * t * hinge * share);
     }
     return sum;
   }
 };
 
 struct CrossEntropy {
-  double count;    // rows
+  double share;    // 1 / rows
   double on, off;  // targets at the label and elsewhere
 
   __device__ double operator()(const float* y, std::int64_t classes, std::int64_t label, int lane, float* dy) const {
@@ -55,18 +55,20 @@ struct CrossEntropy {
     }
     const auto shifted = [&](std::int64_t k) { return static_cast<double>(y[k]) - static_cast<double>(largest); };
     double total = 0.0;
+#pragma unroll 1  // exp is long, and few rows have more than a warp's classes
     for (std::int64_t k = lane; k < classes; k += kWarp) {
       total += exp(shifted(k));
     }
     const double log_total = log(warp_sum(total));
     double sum = 0.0;
+#pragma unroll 1
     for (std::int64_t k = lane; k < classes; k += kWarp) {
       const double log_p = shifted(k) - log_total;
       const double target = k == label ? on : off;
       if (target != 0.0) {  // 0 * log 0 is 0
         sum -= target * log_p;
       }
-      dy[k] = static_cast<float>((exp(log_p) - target) / count);
+      dy[k] = static_cast<float>((exp(log_p) - target) * share);
     }
     return sum;
   }
@@ -88,7 +90,7 @@ __global__ void __launch_bounds__(kBlockThreads)
     }
   });
   if (grid_sum(sum, partials, ticket) && threadIdx.x == 0) {
-    *result.loss = static_cast<float>(sum[0] / loss.count);
+    *result.loss = static_cast<float>(sum[0] * loss.share);
   }
 }
 
@@ -162,7 +164,7 @@ std::size_t classification_loss_workspace_bytes(std::int64_t rows) {
 
 Status squared_hinge(const LabelledLogits& logits, const LossResult& result, DeviceError* error, const Scratch& scratch,
                      cudaStream_t stream) {
-  const SquaredHinge loss{static_cast<double>(logits.rows) * static_cast<double>(logits.classes)};
+  const SquaredHinge loss{1.0 / (static_cast<double>(logits.rows) * static_cast<double>(logits.classes))};
   return launch("squared_hinge", "squared_hinge: an array is null or empty", loss, logits, result, error, scratch,
                 stream);
 }
@@ -173,7 +175,7 @@ Status softmax_cross_entropy(const LabelledLogits& logits, float smoothing, cons
     return invalid_argument("softmax_cross_entropy: smoothing is not in [0, 1)");
   }
   const double off = static_cast<double>(smoothing) / static_cast<double>(logits.classes);
-  const CrossEntropy loss{static_cast<double>(logits.rows), 1.0 - static_cast<double>(smoothing) + off, off};
+  const CrossEntropy loss{1.0 / static_cast<double>(logits.rows), 1.0 - static_cast<double>(smoothing) + off, off};
   return launch("softmax_cross_entropy", "softmax_cross_entropy: an array is null or empty", loss, logits, result,
                 error, scratch, stream);
 }

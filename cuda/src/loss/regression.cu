@@ -20,15 +20,15 @@ struct Square {
 template <class Loss>
 __global__ void __launch_bounds__(kBlockThreads)
     regression_loss_kernel(const Predictions in, const LossResult result, double* partials, unsigned* ticket) {
-  const auto n = static_cast<double>(in.n);
+  const double share = 1.0 / static_cast<double>(in.n);
   double sum[1] = {};
   grid_stride(in.n, [&](std::int64_t i) {
     const double d = static_cast<double>(in.p[i]) - static_cast<double>(in.target[i]);
     sum[0] += Loss::loss(d);
-    result.grad[i] = static_cast<float>(Loss::derivative(d) / n);
+    result.grad[i] = static_cast<float>(Loss::derivative(d) * share);
   });
   if (grid_sum(sum, partials, ticket) && threadIdx.x == 0) {
-    *result.loss = static_cast<float>(sum[0] / n);
+    *result.loss = static_cast<float>(sum[0] * share);
   }
 }
 
@@ -73,13 +73,14 @@ __global__ void __launch_bounds__(kBlockThreads)
   if (!grid_sum(sums, partials, ticket)) {
     return;
   }
-  __syncthreads();  // slopes of this block
-  const double share = sums[1] == 0.0 ? 0.0 : 1.0 / sums[1];
+  __shared__ double share;
+  if (threadIdx.x == 0) {
+    share = sums[1] == 0.0 ? 0.0 : 1.0 / sums[1];
+    *result.loss = static_cast<float>(sums[0] * share);
+  }
+  __syncthreads();  // also for the slopes of this block
   for (std::int64_t i = threadIdx.x; i < in.n; i += kBlockThreads) {
     result.grad[i] = static_cast<float>(__ldcg(slopes + i) * share);
-  }
-  if (threadIdx.x == 0) {
-    *result.loss = static_cast<float>(sums[0] * share);
   }
 }
 

@@ -11,7 +11,7 @@ __global__ void avg_pool_kernel(const __grid_constant__ Pool2dDims d, const Imag
   grid_stride(n, [&](std::int64_t index) {
     const std::int64_t pixel = divide(index, quads);
     const auto q = static_cast<int>(index - pixel * quads);
-    const PoolOutput out(d, pixel);
+    const PoolOutput out = PoolOutput::at(d, pixel);
     Four<float> sum{};
     for (int h = out.rows.begin; h < out.rows.end; ++h) {
       for (int w = out.columns.begin; w < out.columns.end; ++w) {

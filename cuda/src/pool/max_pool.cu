@@ -35,7 +35,7 @@ __global__ void max_pool_floats_kernel(const __grid_constant__ Pool2dDims d, con
   grid_stride(n, [&](std::int64_t i) {
     const std::int64_t pixel = divide(i, quads);
     const auto q = static_cast<int>(i - pixel * quads);
-    store(y, quad_at(pixel, q, d.c), maximum(d, FloatImages{x}, PoolOutput(d, pixel), q).value);
+    store(y, quad_at(pixel, q, d.c), maximum(d, FloatImages{x}, PoolOutput::at(d, pixel), q).value);
   });
 }
 
@@ -44,7 +44,7 @@ __global__ void max_pool_bits_kernel(const __grid_constant__ Pool2dDims d, const
   const std::int64_t n = std::int64_t{d.n} * d.oh() * d.ow() * words;
   grid_stride(n, [&](std::int64_t i) {
     const std::int64_t pixel = divide(i, words);
-    const PoolOutput out(d, pixel);
+    const PoolOutput out = PoolOutput::at(d, pixel);
     Word all_negative = ~0U;
     for (int h = out.rows.begin; h < out.rows.end; ++h) {
       for (int w = out.columns.begin; w < out.columns.end; ++w) {
@@ -66,63 +66,78 @@ struct Tile {
   std::size_t shared_bytes() const { return static_cast<std::size_t>(windows) * quads * sizeof(Four<std::uint16_t>); }
 };
 
-/// First the maxima of all windows over the tile, then each pixel's share of them: no window is searched twice.
+/// The tile of this block, and the windows over its pixels; empty ranges where no window reaches.
+struct Place {
+  int n, first_quad, quads;
+  Range rows, columns;
+  Range oh, ow;
+
+  __device__ Place(const Pool2dDims& d, const Tile& tile) {
+    const auto groups = static_cast<unsigned>(tile.groups);
+    const auto across = static_cast<unsigned>(tile.across);
+    const auto down = static_cast<unsigned>(tile.down);
+    const unsigned place = blockIdx.x / groups;
+    const unsigned line = place / across;
+    n = static_cast<int>(line / down);
+    first_quad = static_cast<int>(blockIdx.x % groups) * tile.quads;
+    quads = min(tile.quads, quads_of(d.c) - first_quad);
+    const int h = static_cast<int>(line % down) * tile.h;
+    const int w = static_cast<int>(place % across) * tile.w;
+    rows = {h, min(h + tile.h, d.h)};
+    columns = {w, min(w + tile.w, d.w)};
+    oh = outputs_over(rows.begin, rows.end - 1, d.oh(), d.kh, d.stride_h, d.pad_h);
+    ow = outputs_over(columns.begin, columns.end - 1, d.ow(), d.kw, d.stride_w, d.pad_w);
+  }
+};
+
+/// A pixel's four channels from the windows over it: what those whose maximum it is pass down.
+__device__ Four<float> routed(const Pool2dDims& d, const Place& at, const Four<std::uint16_t>* first_maximum,
+                              const float* dy, int h, int w, int q, Four<float> sum) {
+  const Range over_h = outputs_over(h, h, d.oh(), d.kh, d.stride_h, d.pad_h);
+  const Range over_w = outputs_over(w, w, d.ow(), d.kw, d.stride_w, d.pad_w);
+  for (int y = over_h.begin; y < over_h.end; ++y) {
+    for (int x = over_w.begin; x < over_w.end; ++x) {
+      const Range taps_w = tap_columns(d, x);
+      const int tap = (h - tap_rows(d, y).begin) * taps_w.size() + w - taps_w.begin;
+      const Four<std::uint16_t> winner =
+          first_maximum[((y - at.oh.begin) * at.ow.size() + x - at.ow.begin) * at.quads + q];
+      const std::int64_t pixel = (std::int64_t{at.n} * d.oh() + y) * d.ow() + x;
+      const Four<float> upstream = load(dy, quad_at(pixel, at.first_quad + q, d.c), 0.0F);
+#pragma unroll
+      for (int k = 0; k < kQuad; ++k) {
+        sum.v[k] += winner.v[k] == tap ? upstream.v[k] : 0.0F;
+      }
+    }
+  }
+  return sum;
+}
+
+/// A block for each tile: first the maxima of all windows over it, then each pixel's share of them, so that no window
+/// is searched twice.
 template <class Images>
 __global__ void __launch_bounds__(kBlockThreads)
     max_pool_backward_kernel(const __grid_constant__ Pool2dDims d, const __grid_constant__ Tile tile, const float* dy,
-                             const Images images, float* dx, bool accumulate, std::int64_t blocks) {
+                             const Images images, float* dx, bool accumulate) {
   extern __shared__ Four<std::uint16_t> first_maximum[];  // [window][quad]
-  for (std::int64_t block = blockIdx.x; block < blocks; block += gridDim.x) {
-    const std::int64_t place = divide(block, tile.groups);
-    const std::int64_t line = divide(place, tile.across);
-    const std::int64_t n = divide(line, tile.down);
-    const int first_quad = static_cast<int>(block - place * tile.groups) * tile.quads;
-    const int quads = min(tile.quads, quads_of(d.c) - first_quad);
-    const Range rows{static_cast<int>(line - n * tile.down) * tile.h,
-                     min(static_cast<int>(line - n * tile.down + 1) * tile.h, d.h)};
-    const Range columns{static_cast<int>(place - line * tile.across) * tile.w,
-                        min(static_cast<int>(place - line * tile.across + 1) * tile.w, d.w)};
-    const Range oh = outputs_over(rows.begin, rows.end - 1, d.oh(), d.kh, d.stride_h, d.pad_h);
-    const Range ow = outputs_over(columns.begin, columns.end - 1, d.ow(), d.kw, d.stride_w, d.pad_w);
-    const int wide = max(ow.size(), 0);
-    const std::int64_t first_output = n * d.oh() * d.ow();
-
-    for (int i = static_cast<int>(threadIdx.x); i < max(oh.size(), 0) * wide * quads; i += kBlockThreads) {
-      const int window = i / quads;
-      const std::int64_t pixel =
-          first_output + std::int64_t{oh.begin + window / wide} * d.ow() + ow.begin + window % wide;
-      const Four<int> tap = maximum(d, images, PoolOutput(d, pixel), first_quad + i % quads).tap;
+  const Place at(d, tile);
+  const int windows = at.oh.size() > 0 && at.ow.size() > 0 ? at.oh.size() * at.ow.size() : 0;
+  for (int i = static_cast<int>(threadIdx.x); i < windows * at.quads; i += kBlockThreads) {
+    const int window = i / at.quads;
+    const PoolOutput out(d, at.n, at.oh.begin + window / at.ow.size(), at.ow.begin + window % at.ow.size());
+    const Four<int> tap = maximum(d, images, out, at.first_quad + i % at.quads).tap;
 #pragma unroll
-      for (int k = 0; k < kQuad; ++k) {
-        first_maximum[i].v[k] = static_cast<std::uint16_t>(tap.v[k]);
-      }
+    for (int k = 0; k < kQuad; ++k) {
+      first_maximum[i].v[k] = static_cast<std::uint16_t>(tap.v[k]);
     }
-    __syncthreads();
-    for (int i = static_cast<int>(threadIdx.x); i < rows.size() * columns.size() * quads; i += kBlockThreads) {
-      const int q = i % quads;
-      const int h = rows.begin + i / quads / columns.size();
-      const int w = columns.begin + i / quads % columns.size();
-      const Quad quad = quad_at((n * d.h + h) * d.w + w, first_quad + q, d.c);
-      Four<float> sum = accumulate ? load<float>(dx, quad, 0.0F) : Four<float>{};
-      const Range over_h = outputs_over(h, h, d.oh(), d.kh, d.stride_h, d.pad_h);
-      const Range over_w = outputs_over(w, w, d.ow(), d.kw, d.stride_w, d.pad_w);
-      for (int y = over_h.begin; y < over_h.end; ++y) {
-        for (int x = over_w.begin; x < over_w.end; ++x) {
-          const Range taps_h = tap_rows(d, y);
-          const Range taps_w = tap_columns(d, x);
-          const int tap = (h - taps_h.begin) * taps_w.size() + w - taps_w.begin;
-          const Four<std::uint16_t> winner = first_maximum[((y - oh.begin) * wide + x - ow.begin) * quads + q];
-          const Four<float> upstream =
-              load(dy, quad_at(first_output + std::int64_t{y} * d.ow() + x, first_quad + q, d.c), 0.0F);
-#pragma unroll
-          for (int k = 0; k < kQuad; ++k) {
-            sum.v[k] += winner.v[k] == tap ? upstream.v[k] : 0.0F;
-          }
-        }
-      }
-      store(dx, quad, sum);
-    }
-    __syncthreads();  // before the next tile's maxima
+  }
+  __syncthreads();
+  for (int i = static_cast<int>(threadIdx.x); i < at.rows.size() * at.columns.size() * at.quads; i += kBlockThreads) {
+    const int q = i % at.quads;
+    const int h = at.rows.begin + i / at.quads / at.columns.size();
+    const int w = at.columns.begin + i / at.quads % at.columns.size();
+    const Quad quad = quad_at((std::int64_t{at.n} * d.h + h) * d.w + w, at.first_quad + q, d.c);
+    const Four<float> before = accumulate ? load<float>(dx, quad, 0.0F) : Four<float>{};
+    store(dx, quad, routed(d, at, first_maximum, dy, h, w, q, before));
   }
 }
 
@@ -155,13 +170,13 @@ Status launch_backward(const float* dy, const Images& images, const Pool2dDims& 
     return invalid_argument("max_pool_backward: an array is null, or a window lies outside the image");
   }
   constexpr std::int64_t kMostTaps = 65535;
+  constexpr std::int64_t kMostBlocks = (std::int64_t{1} << 31U) - 1;
   const Tile tile = tile_of(d, policy);
-  if (std::int64_t{d.kh} * d.kw > kMostTaps || tile.shared_bytes() > 48U * 1024U) {
-    return unsupported("max_pool_backward: the window has too many taps");
+  if (std::int64_t{d.kh} * d.kw > kMostTaps || tile.shared_bytes() > 48U * 1024U || tile.blocks(d) > kMostBlocks) {
+    return unsupported("max_pool_backward: the window or the number of images is too large");
   }
-  const std::int64_t blocks = tile.blocks(d);
-  max_pool_backward_kernel<<<blocks_for(blocks, 1), kBlockThreads, tile.shared_bytes(), stream>>>(
-      d, tile, dy, images, dx, accumulate, blocks);
+  const auto blocks = static_cast<unsigned>(tile.blocks(d));
+  max_pool_backward_kernel<<<blocks, kBlockThreads, tile.shared_bytes(), stream>>>(d, tile, dy, images, dx, accumulate);
   return launched("max_pool_backward");
 }
 

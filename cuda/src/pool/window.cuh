@@ -58,16 +58,16 @@ struct BitImages {
 
 /// One output pixel.
 struct PoolOutput {
-  std::int64_t pixel;  // in y
   std::int64_t image;  // first pixel of its image in x
   Range rows, columns;
 
-  __device__ PoolOutput(const Pool2dDims& d, std::int64_t index) : pixel(index) {
+  __device__ PoolOutput(const Pool2dDims& d, std::int64_t n, int oh, int ow)
+      : image(n * d.h * d.w), rows(tap_rows(d, oh)), columns(tap_columns(d, ow)) {}
+  /// At pixel `index` of y.
+  __device__ static PoolOutput at(const Pool2dDims& d, std::int64_t index) {
     const std::int64_t line = divide(index, d.ow());
     const std::int64_t n = divide(line, d.oh());
-    image = n * d.h * d.w;
-    rows = tap_rows(d, static_cast<int>(line - n * d.oh()));
-    columns = tap_columns(d, static_cast<int>(index - line * d.ow()));
+    return {d, n, static_cast<int>(line - n * d.oh()), static_cast<int>(index - line * d.ow())};
   }
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bnas/cuda/scratch.hpp"
+#include "support/block_sum.cuh"
 #include "support/last_block.cuh"
 #include "support/launch.cuh"
 
@@ -19,52 +20,31 @@ __device__ inline double warp_sum(double value) {
   return value;
 }
 
-/// values[j] = its sum over the kBlockThreads threads of the block, in all of them.
-template <int kCount>
-__device__ void block_sum(double (&values)[kCount]) {
-  constexpr int kWarps = kBlockThreads / kWarp;
-  __shared__ double warps[kCount][kWarps];
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  __syncthreads();  // an earlier sum has been read
-#pragma unroll
-  for (int j = 0; j < kCount; ++j) {
-    values[j] = warp_sum(values[j]);
-    if (lane == 0) {
-      warps[j][threadIdx.x / kWarp] = values[j];
-    }
-  }
-  __syncthreads();
-#pragma unroll
-  for (int j = 0; j < kCount; ++j) {
-    values[j] = warp_sum(lane < kWarps ? warps[j][lane] : 0.0);
-  }
-}
-
-/// True in one block, the last of all, for which values[j] is then the sum over the grid, in all its threads.
-/// `partials` has kCount doubles for each block; `ticket` is zero, and stays so.
+/// True in one block, the last of all, whose thread 0 then has in values[j] the sum over the grid. All threads of
+/// blocks of kBlockThreads call it. `partials` has kCount doubles for each block; `ticket` is zero, and stays so.
 template <int kCount>
 __device__ bool grid_sum(double (&values)[kCount], double* partials, unsigned* ticket) {
-  block_sum(values);
-  if (gridDim.x == 1) {
-    return true;
-  }
-  if (threadIdx.x == 0) {
 #pragma unroll
-    for (int j = 0; j < kCount; ++j) {
+  for (int j = 0; j < kCount; ++j) {
+    values[j] = block_sum<kBlockThreads>(values[j]);
+    if (threadIdx.x == 0 && gridDim.x > 1) {
       partials[blockIdx.x * kCount + j] = values[j];
     }
+  }
+  if (gridDim.x == 1) {
+    return true;
   }
   if (!is_last_block(ticket, gridDim.x)) {
     return false;
   }
 #pragma unroll
   for (int j = 0; j < kCount; ++j) {
-    values[j] = 0.0;
+    double sum = 0.0;
     for (unsigned block = threadIdx.x; block < gridDim.x; block += kBlockThreads) {
-      values[j] += __ldcg(partials + block * kCount + j);
+      sum += __ldcg(partials + block * kCount + j);
     }
+    values[j] = block_sum<kBlockThreads>(sum);
   }
-  block_sum(values);
   return true;
 }
 

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "support/last_block.cuh"
+
 namespace bnas::cuda {
 
 /// Units are blockIdx.x, slices of their sums blockIdx.y in [0, gridDim.y).
@@ -14,20 +16,6 @@ struct SplitSum {
   unsigned* tickets;  ///< [unit], zero
   int slice;          ///< terms of a slice
 };
-
-/// True in exactly one of the `count` blocks that call it with `ticket`, the one that comes last: it sees everything
-/// that the others have written before. Leaves the ticket zero. All threads of a block call it and get one answer.
-__device__ inline bool is_last_block(unsigned* ticket, unsigned count) {
-  __shared__ bool last;
-  __threadfence();
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    last = atomicInc(ticket, count - 1U) == count - 1U;  // wraps to zero
-    __threadfence();
-  }
-  __syncthreads();
-  return last;
-}
 
 /// Adds the slices of `size` sums and calls store(element, sum) for each. `value(element)` is this block's share;
 /// thread t of a block asks for elements t, t + blockDim.x, ... only. Slices are added in their order, whichever block

@@ -74,6 +74,7 @@ class DeviceBuffer {
       throw std::logic_error("upload of another size");
     }
     require_cuda(cudaMemcpy(data(), values.data(), bytes(), cudaMemcpyHostToDevice), "upload");
+    require_cuda(cudaDeviceSynchronize(), "upload");  // the copy returns once pageable memory has been staged
   }
 
   /// Every byte 0xAA again, guards renewed.

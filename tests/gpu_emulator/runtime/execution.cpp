@@ -128,7 +128,9 @@ std::optional<View> Execution::view(const Area& area) {
 }
 
 void Execution::check_read(const Area& area, const View& view) {
-  for (std::size_t row = 0; view.memory && checking() && row < area.rows; ++row) {
+  // Variables of modules are zero or more from the beginning.
+  const bool checked = checking() && view.memory && view.memory->reserved(area.address);
+  for (std::size_t row = 0; checked && row < area.rows; ++row) {
     if (!view.memory->initialized(area.row(row), area.width)) {
       rt_.findings.add(FindingKind::uninitialized_read,
                        operation_.label + " reads device memory that was never written",
@@ -273,8 +275,10 @@ void Execution::operator()(const KernelCall& call) {
   const LaunchResult result = execute(launch, device.memory, how);
   rt_.report.add(operation_.note, call.symbol->name, result.counters);
   conclude(result);
-  for (const TouchedRange& range : result.touched) {
-    log_.add(reinterpret_cast<const void*>(range.address), range.bytes, range.written);
+  if (checking()) {
+    for (const TouchedRange& range : result.touched) {
+      log_.add(reinterpret_cast<const void*>(range.address), range.bytes, range.written);
+    }
   }
 }
 

@@ -91,8 +91,8 @@ Options from_environment() {
 }  // namespace
 
 Options& options() {
-  static Options instance = from_environment();
-  return instance;
+  static auto* const instance = new Options(from_environment());  // outlives the exit of the program
+  return *instance;
 }
 
 bool set_option(std::string_view name, std::string_view value) {

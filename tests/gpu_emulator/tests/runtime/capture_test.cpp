@@ -161,6 +161,7 @@ TEST_F(CaptureTest, TheLegacyStreamStaysOut) {
   fill(nullptr, x_.data(), 1, kSize);
   EXPECT_EQ(cudaGetLastError(), cudaErrorStreamCaptureImplicit);
   EXPECT_EQ(cudaStreamEndCapture(blocking, &graph), cudaErrorStreamCaptureInvalidated);
+  (void)cudaGetLastError();
   begin();  // a non-blocking stream does not concern the legacy stream
   fill(nullptr, x_.data(), 1, kSize);
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);

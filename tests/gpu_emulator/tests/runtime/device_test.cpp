@@ -30,7 +30,8 @@ void with_devices(const char* count, const char* visible, const std::function<vo
 
 int device_count() {
   int count = -1;
-  EXPECT_EQ(cudaGetDeviceCount(&count), count > 0 ? cudaSuccess : cudaErrorNoDevice);
+  const cudaError_t code = cudaGetDeviceCount(&count);
+  EXPECT_EQ(code, count > 0 ? cudaSuccess : cudaErrorNoDevice);
   return count;
 }
 
@@ -64,7 +65,8 @@ TEST(Devices, EachHasItsMemoryVariablesAndStreams) {
       int current = -1;
       must(cudaGetDevice(&current));
       EXPECT_EQ(current, 0);
-    }).join();
+    })
+        .join();
     // A copy between devices; a kernel in a stream of another device.
     must(cudaMemcpyPeerAsync(buffers[0], 0, buffers[1], 1, kSize * sizeof(int), nullptr));
     must(cudaDeviceSynchronize());
@@ -225,9 +227,10 @@ TEST(Launches, AreReportedByAnnotation) {
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
-  EXPECT_NE(text.str().find("{\"note\":\"step \\\"1\\\"\",\"kernel\":\"bnas::test::(anonymous namespace)::fill_kernel\","
-                            "\"launches\":2,\"warp_instructions\":"),
-            std::string::npos)
+  EXPECT_NE(
+      text.str().find("{\"note\":\"step \\\"1\\\"\",\"kernel\":\"bnas::test::(anonymous namespace)::fill_kernel\","
+                      "\"launches\":2,\"warp_instructions\":"),
+      std::string::npos)
       << text.str();
   EXPECT_NE(text.str().find("{\"note\":\"\","), std::string::npos);
   std::remove(path.c_str());

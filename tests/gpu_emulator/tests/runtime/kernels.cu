@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/runtime/kernels.hpp"
 
+#undef NDEBUG  // an assertion must be able to fail in every build
 #include <cassert>
 
 #include "tests/runtime/support.hpp"
@@ -78,7 +79,10 @@ int counter_of_device() {
   return value;
 }
 
-void set_factor(int value) { must(cudaMemcpyToSymbol(factor, &value, sizeof value)); }
+void set_factor(int value) {
+  must(cudaMemcpyToSymbol(factor, &value, sizeof value));
+  must(cudaStreamSynchronize(nullptr));  // other streams do not wait for the copy
+}
 
 void times_factor(cudaStream_t stream, int* y, int n) { times_factor_kernel<<<blocks(n), kBlock, 0, stream>>>(y, n); }
 

@@ -18,6 +18,7 @@ class MemoryTest : public testing::Test {
     (void)cudaGetLastError();
     EXPECT_EQ(take_findings(), std::vector<std::string>());
   }
+  WithOption small_{"memory", "64M", "2G"};
   Stream a_;
 };
 

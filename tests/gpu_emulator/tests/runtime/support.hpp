@@ -97,7 +97,12 @@ class DeviceArray {
 
   T* data() const { return data_; }
   std::size_t bytes() const { return size_ * sizeof(T); }
-  void upload(const std::vector<T>& values) { must(cudaMemcpy(data_, values.data(), bytes(), cudaMemcpyHostToDevice)); }
+  /// Waits: a copy from pageable memory may return before the device has it, and streams that do not block would not
+  /// wait for it.
+  void upload(const std::vector<T>& values) {
+    must(cudaMemcpy(data_, values.data(), bytes(), cudaMemcpyHostToDevice));
+    must(cudaStreamSynchronize(nullptr));
+  }
   std::vector<T> download() const {
     std::vector<T> values(size_);
     must(cudaMemcpy(values.data(), data_, bytes(), cudaMemcpyDeviceToHost));
