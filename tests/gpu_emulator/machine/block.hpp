@@ -139,7 +139,6 @@ class Block {
 
   // ---- the rest that instructions need
   Warp& warp() { return *warp_; }
-  const Instruction& instruction() const { return *instruction_; }
   Counters& count() { return counters_; }
   u64 clock() const { return executed_; }
   const ExecOptions& options() const { return *launch_.options; }

@@ -43,6 +43,11 @@ void Block::addresses(const Address& address, LaneMask mask, LaneAddresses& out)
 }
 
 void Block::resolve(const Address& address, LaneMask mask, const Access& access, LanePointers& pointers) {
+  if (address.space == Space::kernel_parameter && address.base < 0) {  // the same for all lanes
+    const auto first = static_cast<unsigned>(std::countr_zero(mask));
+    pointers.fill(parameter_at(static_cast<u64>(address.displacement), first, access));
+    return;
+  }
   LaneAddresses at;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled for the lanes of the mask
   addresses(address, mask, at);
   resolve(address.space, at, mask, access, pointers);

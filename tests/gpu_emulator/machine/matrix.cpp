@@ -30,7 +30,7 @@ struct MatrixShape {
 constexpr int kMostRows = 16;
 constexpr int kColumns = 8;
 constexpr int kMostWords = 8;   // registers of a row of A or a column of B, over the four lanes that share it
-constexpr int kMostDepth = 64;  // elements of k, other than bits
+constexpr int kMostDepth = 32;  // elements of k, other than bits
 
 /// The words of A by row and of B by column: word w of the k direction holds 32 bits of elements.
 struct Words {
@@ -80,42 +80,52 @@ void store(Block& block, const MatrixShape& s, const Results& results) {
   }
 }
 
-/// One element of A and B each as a whole number or a float, from its word.
-template <class T>
-T element(u32 word, int index, Type type) {
-  switch (type) {
-    case Type::S8:
-      return static_cast<T>(static_cast<s8>(word >> (8 * index)));
-    case Type::U8:
-      return static_cast<T>(static_cast<u8>(word >> (8 * index)));
-    case Type::F16:
-      return static_cast<T>(to_float(Half{static_cast<u16>(word >> (16 * index))}));
-    case Type::BF16:
-      return static_cast<T>(to_float(BFloat{static_cast<u16>(word >> (16 * index))}));
-    default:
-      return static_cast<T>(std::bit_cast<float>(word & 0xffffe000U));  // tf32: the rest is not looked at
-  }
-}
-
 int bits_of(Type type) { return type == Type::TF32 ? 32 : size_of(type) * 8; }
 
+/// Elements of A by row and of B by column, as whole numbers or floats; zeros beyond the depth.
 template <class T>
 struct Elements {
   T a[kMostRows][kMostDepth];
   T b[kColumns][kMostDepth];
 };
 
+/// Unpacks the first `depth` elements of a row.
 template <class T>
-void spread(const Words& words, const MatrixShape& s, Elements<T>& out) {
-  const int per_word = 32 / bits_of(s.type_a);
-  for (int k = 0; k < s.k; ++k) {
-    for (int row = 0; row < s.m; ++row) {
-      out.a[row][k] = element<T>(words.a[row][k / per_word], k % per_word, s.type_a);
+void unpack(const u32* words, int depth, Type type, T* out) {
+  const auto each = [=](int per_word, auto decode) {
+    for (int k = 0; k < depth; ++k) {
+      out[k] = static_cast<T>(decode(words[k / per_word] >> (k % per_word * (32 / per_word))));
     }
-    for (int column = 0; column < kColumns; ++column) {
-      out.b[column][k] = element<T>(words.b[column][k / per_word], k % per_word, s.type_b);
-    }
+  };
+  switch (type) {
+    case Type::S8:
+      each(4, [](u32 bits) { return static_cast<s8>(bits); });
+      break;
+    case Type::U8:
+      each(4, [](u32 bits) { return static_cast<u8>(bits); });
+      break;
+    case Type::F16:
+      each(2, [](u32 bits) { return to_float(Half{static_cast<u16>(bits)}); });
+      break;
+    case Type::BF16:
+      each(2, [](u32 bits) { return to_float(BFloat{static_cast<u16>(bits)}); });
+      break;
+    default:  // tf32: the rest of the fraction is not looked at
+      each(1, [](u32 bits) { return std::bit_cast<float>(bits & 0xffffe000U); });
+      break;
   }
+}
+
+template <class T>
+Elements<T> spread(const Words& words, const MatrixShape& s) {
+  Elements<T> elements{};
+  for (int row = 0; row < s.m; ++row) {
+    unpack(words.a[row], s.k, s.type_a, elements.a[row]);
+  }
+  for (int column = 0; column < kColumns; ++column) {
+    unpack(words.b[column], s.k, s.type_b, elements.b[column]);
+  }
+  return elements;
 }
 
 /// The population count of one pair of words' combination.
@@ -165,14 +175,14 @@ void multiply_bits(Block& block, const MatrixShape& s) {
 }
 
 void multiply_integers(Block& block, const MatrixShape& s) {
-  Elements<s32> elements;
-  spread(gather(block, s), s, elements);
+  const auto elements = spread<s32>(gather(block, s), s);
   Results results{};
   for_results(s, [&](unsigned l, unsigned i, unsigned row, unsigned column) {
-    s64 sum = static_cast<s32>(block.row<u32>(s.c[i])[l]);
-    for (int k = 0; k < s.k; ++k) {
-      sum += elements.a[row][k] * elements.b[column][k];
+    s32 products = 0;  // at most 32 of 16 bits each
+    for (int k = 0; k < kMostDepth; ++k) {
+      products += elements.a[row][k] * elements.b[column][k];
     }
+    s64 sum = s64{static_cast<s32>(block.row<u32>(s.c[i])[l])} + products;
     if (s.saturates) {
       sum = std::clamp<s64>(sum, std::numeric_limits<s32>::min(), std::numeric_limits<s32>::max());
     }
@@ -183,8 +193,7 @@ void multiply_integers(Block& block, const MatrixShape& s) {
 
 /// The sum is kept in double and rounded once; hardware adds in an order and width of its own.
 void multiply_floats(Block& block, const MatrixShape& s) {
-  Elements<double> elements;
-  spread(gather(block, s), s, elements);
+  const auto elements = spread<double>(gather(block, s), s);
   const bool halves_c = s.type_c == Type::F16;
   const bool halves_d = s.type_d == Type::F16;
   Results results{};

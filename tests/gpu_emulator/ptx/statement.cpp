@@ -70,7 +70,7 @@ void RegisterAllocator::resolve_dynamic_shared(std::size_t start) {
   }
 }
 
-Statement::Statement(RegisterAllocator& registers, std::string opcode, std::vector<Operand> operands, int line,
+Statement::Statement(RegisterAllocator& registers, const std::string& opcode, std::vector<Operand> operands, int line,
                      std::string_view text)
     : registers_(registers), words_(split_words(opcode)), operands_(std::move(operands)), line_(line), text_(text) {
   for (std::size_t i = 1; i < words_.size(); ++i) {

@@ -51,7 +51,7 @@ class RegisterAllocator {
 /// One parsed instruction: its words, operands, and what is needed to turn operands into registers.
 class Statement {
  public:
-  Statement(RegisterAllocator& registers, std::string opcode, std::vector<Operand> operands, int line,
+  Statement(RegisterAllocator& registers, const std::string& opcode, std::vector<Operand> operands, int line,
             std::string_view text);
 
   const std::string& mnemonic() const { return words_.front(); }
