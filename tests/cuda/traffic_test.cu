@@ -52,6 +52,7 @@ TEST(Traffic, PackedConvolutionMovesLittleMoreThanItMust) {
   for (const Conv2dDims& dims : {same(8, 14, 32, 32, 3), same(4, 14, 64, 64, 3), same(4, 28, 24, 24, 5),
                                  same(8, 14, 16, 16, 3), same(16, 7, 24, 24, 3), same(16, 4, 32, 32, 3)}) {
     const auto [moved, least] = traffic({dims, 80});
+    EXPECT_GE(moved, least);
     EXPECT_LE(moved, 1.3 * least) << dims.n << " x " << dims.h << " x " << dims.c << " -> " << dims.o << ", " << dims.kh
                                   << ": " << moved / least;
   }
