@@ -35,15 +35,16 @@ std::pair<double, double> traffic(const Conv2dDims& d) {
   const TestStream stream;
   const BinaryConvPlan plan = plan_binary_conv2d(d, compute_capability());
   require_ok(plan.status);
-  bnas_emu_reset_counters();
+  BnasEmuCounters before{}, after{};  // differences, since the report at exit wants the sums of the whole program
+  std::uint64_t launches_before = 0, launches = 0;
+  bnas_emu_kernel_counters("binary_conv2d", &before, &launches_before);
   require_ok(binary_conv2d(plan, dx.data(), dw.data(), y.data(), nullptr, stream.get()));
   stream.synchronize();
-  BnasEmuCounters counters{};
-  std::uint64_t launches = 0;
-  bnas_emu_kernel_counters("binary_conv2d", &counters, &launches);
-  EXPECT_EQ(launches, 1U);
-  return {32.0 * static_cast<double>(counters.read_sectors + counters.written_sectors),
-          static_cast<double>((x.size() + w.size()) * sizeof(Word) + y_bytes)};
+  bnas_emu_kernel_counters("binary_conv2d", &after, &launches);
+  EXPECT_EQ(launches - launches_before, 1U);
+  const std::uint64_t sectors =
+      after.read_sectors + after.written_sectors - before.read_sectors - before.written_sectors;
+  return {32.0 * static_cast<double>(sectors), static_cast<double>((x.size() + w.size()) * sizeof(Word) + y_bytes)};
 }
 
 TEST(Traffic, PackedConvolutionMovesLittleMoreThanItMust) {
