@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 
-RECORD = pathlib.Path(__file__).resolve().parent / "expected_test_count.txt"
+HERE = pathlib.Path(__file__).resolve().parent
 HEADER = """\
 # Least number of tests by label. After removing tests on purpose, and now and then after adding some:
 #   python3 tests/test_count.py BUILD_DIRECTORY --update
+# and, for a build with CUDA, the same with --cuda.
 """
 
 
@@ -38,8 +39,8 @@ def count(ctest, build_dir):
     return collections.Counter(label_of(test) for test in tests if not test["name"].endswith("_NOT_BUILT"))
 
 
-def recorded():
-    lines = (line.split() for line in RECORD.read_text().splitlines() if line and not line.startswith("#"))
+def recorded(record):
+    lines = (line.split() for line in record.read_text().splitlines() if line and not line.startswith("#"))
     return {label: int(number) for label, number in lines}
 
 
@@ -47,15 +48,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build_dir")
     parser.add_argument("--ctest", default="ctest")
+    parser.add_argument("--cuda", action="store_true", help="the build has CUDA")
     parser.add_argument("--update", action="store_true")
     arguments = parser.parse_args()
 
+    record = HERE / ("expected_test_count_cuda.txt" if arguments.cuda else "expected_test_count.txt")
     found = count(arguments.ctest, arguments.build_dir)
     if arguments.update:
-        RECORD.write_text(HEADER + "".join(f"{label} {found[label]}\n" for label in sorted(found)))
+        record.write_text(HEADER + "".join(f"{label} {found[label]}\n" for label in sorted(found)))
         return 0
     status = 0
-    for label, expected in recorded().items():
+    for label, expected in recorded(record).items():
         verdict = "ok" if found[label] >= expected else "TESTS ARE MISSING"
         print(f"{label}: {found[label]} tests, at least {expected} expected: {verdict}")
         if found[label] < expected:
