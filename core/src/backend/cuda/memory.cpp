@@ -39,7 +39,7 @@ class Pool final : public MemorySource {
     return data;
   }
   void give_back(void* data, std::size_t /*bytes*/) override {
-    cudaFreeAsync(data, stream_->get());  // fails only where the context is lost, and with it the memory
+    cudaFreeAsync(data, stream_->get_to_clean_up());  // fails only where the context is lost, and with it the memory
   }
 
  private:
@@ -65,6 +65,11 @@ cudaStream_t StreamHandle::get() const {
   if (cudaGetDevice(&current) != cudaSuccess || current != device_) {
     require(cudaSetDevice(device_), "device", device_);
   }
+  return stream_;
+}
+
+cudaStream_t StreamHandle::get_to_clean_up() const noexcept {
+  cudaSetDevice(device_);
   return stream_;
 }
 

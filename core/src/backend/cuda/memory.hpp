@@ -19,6 +19,8 @@ class StreamHandle {
   int device() const { return device_; }
   /// The stream, with its device made current for this thread.
   cudaStream_t get() const;
+  /// The same for destructors: a device that is lost is no reason to throw there.
+  cudaStream_t get_to_clean_up() const noexcept;
 
  private:
   int device_;

@@ -14,7 +14,7 @@ class CudaRepeated final : public Repeated {
   CudaRepeated& operator=(const CudaRepeated&) = delete;
   ~CudaRepeated() override {
     if (graph_ != nullptr) {
-      cudaStreamSynchronize(stream_.get());  // a replay may be under way
+      cudaStreamSynchronize(stream_.get_to_clean_up());  // a replay may be under way
       cudaGraphExecDestroy(graph_);
     }
   }

@@ -19,7 +19,10 @@ namespace {
     case cudaErrorNoKernelImageForDevice:
       throw Error(ErrorKind::unavailable, text);
     default:
-      throw is_sticky(error) ? DeviceFault(error, text) : Error(ErrorKind::internal, text);
+      if (is_sticky(error)) {
+        throw DeviceFault(error, text);
+      }
+      throw Error(ErrorKind::internal, text);
   }
 }
 

@@ -51,7 +51,7 @@ CudaStream::CudaStream(Backend& backend, int device)
 }
 
 CudaStream::~CudaStream() {
-  cudaStreamSynchronize(handle_->get());  // what is queued may still use what dies now
+  cudaStreamSynchronize(handle_->get_to_clean_up());  // what is queued may still use what dies now
   cudaFreeHost(host_error_);
 }
 

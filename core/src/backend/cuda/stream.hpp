@@ -28,6 +28,7 @@ class CudaStream final : public Stream {
   void set_memory_limit(std::size_t bytes) override { allocator_->set_limit(bytes); }
 
   cudaStream_t get() const { return handle_->get(); }
+  cudaStream_t get_to_clean_up() const noexcept { return handle_->get_to_clean_up(); }
   int device_index() const { return handle_->device(); }
   /// 10 major + minor.
   int compute_capability() const { return compute_capability_; }
