@@ -59,8 +59,10 @@ Attempt attempt_child(ChildTrainer& trainer, const Trial& trial, const ChildCont
   } catch (const std::bad_alloc&) {
     return failed("out of memory");
   } catch (const Error& error) {
-    // A person must free the disk or look at damaged files; another attempt would meet the same.
-    if (error.kind() == ErrorKind::io || error.kind() == ErrorKind::bad_data) {
+    // A person must free the disk or look at damaged files; a faulty device needs another process. Another attempt in
+    // this one would meet the same.
+    if (error.kind() == ErrorKind::io || error.kind() == ErrorKind::bad_data ||
+        error.kind() == ErrorKind::device_fault) {
       throw;
     }
     return failed(error.what());

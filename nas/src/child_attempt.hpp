@@ -15,8 +15,8 @@ struct Attempt {
   std::string failure;  ///< why it failed
 };
 
-/// Lets `trainer` train `trial` and turns every way to fail into a value. Throws only io Errors (full disk), which no
-/// further attempt can survive.
+/// Lets `trainer` train `trial` and turns every way to fail into a value. Throws only Errors that
+/// no further attempt can survive: io (full disk), bad_data, device_fault.
 Attempt attempt_child(ChildTrainer& trainer, const Trial& trial, const ChildContext& context);
 
 }  // namespace bnas::nas

@@ -264,6 +264,8 @@ TEST(Scheduler, AFullDiskInATrainerEndsTheSearch) { expect_search_ends_by(ErrorK
 
 TEST(Scheduler, ADamagedCheckpointEndsTheSearchAndLosesNothing) { expect_search_ends_by(ErrorKind::bad_data); }
 
+TEST(Scheduler, AFaultOfTheDeviceEndsTheSearchAndBlamesNoChild) { expect_search_ends_by(ErrorKind::device_fault); }
+
 TEST(Scheduler, EveryStoreWriteMayFindTheDiskFull) {
   const Outcome expected = reference();
   Scratch counted;

@@ -34,8 +34,8 @@ class ChildTrainer {
   /// Sizes and multiply counts without training.
   virtual NetworkCost cost(const Genotype& genotype) const = 0;
   /// Fills status (done or diverged), reward, best_epoch, curve and message of a copy of `trial`. Continues from the
-  /// directory's checkpoint if there is one, bit-exactly. Throws on failure: an io or bad_data Error ends the search,
-  /// anything else is a failed attempt of this child.
+  /// directory's checkpoint if there is one, bit-exactly. Throws on failure: an io, bad_data or device_fault Error ends
+  /// the search, anything else is a failed attempt of this child.
   virtual Trial train(const Trial& trial, const ChildContext& context) = 0;
 };
 
