@@ -145,10 +145,18 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
   options.max_attempts = static_cast<int>(config.max_attempts);
   options.max_seconds = config.time_budget;
   options.checkpoints = run.checkpoints();
-  const nas::SearchEnd end = nas::run_search(
-      *objects.strategy, *objects.trainer, *store,
-      [&](const nas::Genotype& genotype) { return objects.space.text(genotype); }, options, monitor.observer(),
-      stop_requested());
+  const auto text = [&](const nas::Genotype& genotype) { return objects.space.text(genotype); };
+  nas::SearchEnd end = nas::SearchEnd::complete;
+  try {
+    end = nas::run_search(*objects.strategy, *objects.trainer, *store, text, options, monitor.observer(),
+                          stop_requested());
+  } catch (const DeviceFault& fault) {
+    throw Error(
+        ErrorKind::device_fault,
+        fmt::format("{}. The device failed under the search, whose state is safe. Resume: bnas_search resume {}; "
+                    "if the device stays broken, add --device with another one",
+                    fault.what(), run.root().string()));
+  }
   nas::export_history(store->trials(), objects.space, run.root());
   return report_end(end, monitor, run, config, objects, *store, arguments.json);
 }

@@ -64,6 +64,25 @@ class GpuSearch(unittest.TestCase):
                                   BNAS_EMU_BLOCK_SEED=str(seed))
                 self.assertEqual(run, expected)
 
+    def test_a_fault_of_the_device_loses_nothing(self):
+        """The process leaves with 75; another one goes on from there. Faults are injected by the emulator alone."""
+        if not os.environ.get("LD_LIBRARY_PATH", "").endswith("emulator"):
+            self.skipTest("needs the emulator")
+        expected = self.search("undisturbed", "--device", "cuda", "--workers", "2")
+        # Kernels are replayed by the hundred, calls made by the thousand: each hits a child in the middle.
+        for fault in ("illegal_address:nth=300", "launch_failure:nth=700", "ecc:nth=2000", "device_lost:nth=2000"):
+            with self.subTest(fault=fault):
+                run = self.root / fault.split(":")[0]
+                command = [PROGRAM, self.root / "search.toml", "--run-dir", run, "--device", "cuda", "--workers", "2"]
+                done = subprocess.run(command, capture_output=True, text=True, timeout=300,
+                                      env={**os.environ, "BNAS_EMU_FAULT": fault})
+                self.assertEqual(done.returncode, 75, done.stderr[-3000:])
+                self.assertIn(f"bnas_search resume {run}", done.stderr)
+                done = subprocess.run([PROGRAM, "resume", run], capture_output=True, text=True, timeout=300)
+                self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+                found = tuple((run / file).read_text() for file in ("architectures.txt", "train_history.csv"))
+                self.assertEqual(found, expected)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
