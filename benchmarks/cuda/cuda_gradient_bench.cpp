@@ -34,7 +34,7 @@ void gradient(benchmark::State& state, const Conv2dDims& d, const Case& what) {
                             Arena::padded(workspace) + Arena::padded(cuda::kTickets * 4);
   const Work work{static_cast<double>(4 * (outputs(d) + packed + gradients)), static_cast<double>(outputs(d)) * d.k(),
                   0.0};
-  state.SetLabel(cuda::conv2d_kernel_name(plan));
+  state.SetLabel(cuda::conv2d_info(plan).variant);
   measure(state, bytes, work, [&](Arena& arena, cudaStream_t stream) {
     const float* const dy = arena.take<float>(outputs(d));
     const Word* const bits = arena.take<Word>(packed);

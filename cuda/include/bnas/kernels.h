@@ -113,7 +113,7 @@ bnas_status_t bnas_binary_depthwise_conv2d_info(const bnas_conv2d_dims* dims, bn
 /** How the float gradients of packed convolutions are computed on tensor cores. */
 enum bnas_precision {
   BNAS_F32 = 0, /* float products and sums */
-  BNAS_BF16 = 1 /* dy rounded to bf16: a relative error up to 2^-9 in each product, a third of the work */
+  BNAS_BF16 = 1 /* dy rounded to bf16: a relative error up to 2^-8 in each product, a third of the work */
 };
 
 /** Scratch memory of a call: `data` of any content, and tickets that are zero between calls. */

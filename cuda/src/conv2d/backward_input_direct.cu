@@ -69,13 +69,24 @@ __global__ void __launch_bounds__(kThreads, 4)
   }
 }
 
+dim3 grid_for(const Conv2dDims& d) {
+  const std::int64_t threads = (largest_class(d) + kPixels - 1) / kPixels * d.c;
+  return dim3(static_cast<unsigned>((threads + kThreads - 1) / kThreads), 1, d.stride_h * d.stride_w);
+}
+
 }  // namespace
+
+KernelInfo backward_input_direct_info(const Conv2dDims& dims) {
+  return {.variant = "conv2d_backward_input_direct_kernel",
+          .blocks = count_blocks(grid_for(dims)),
+          .threads = kThreads,
+          .tile_pixels = kPixels,
+          .tile_filters = kThreads};
+}
 
 Status launch_backward_input_direct(const Conv2dDims& dims, const float* dy, Operand w, float* dx, bool accumulate,
                                     cudaStream_t stream) {
-  const std::int64_t threads = (largest_class(dims) + kPixels - 1) / kPixels * dims.c;
-  const dim3 grid(static_cast<unsigned>((threads + kThreads - 1) / kThreads), 1,
-                  static_cast<unsigned>(dims.stride_h * dims.stride_w));
+  const dim3 grid = grid_for(dims);
   if (w.bits != nullptr) {
     conv2d_backward_input_direct_kernel<<<grid, kThreads, 0, stream>>>(dy, BitRows{w.bits, dims.c}, dims, dx,
                                                                        accumulate);

@@ -108,12 +108,19 @@ __global__ void __launch_bounds__(kWarps * 32, 3)
   }
 }
 
+/// Tiles of 8 channels in a block: as many as are used, of one word or, where no half of the last block is idle, two.
+int channel_tiles(const Conv2dDims& d) { return d.c <= 16 ? 2 : words_for(d.c) % 2 != 0 ? 4 : 8; }
+
+dim3 grid_for(const Conv2dDims& d) {
+  const int channels = 8 * channel_tiles(d);
+  return dim3(static_cast<unsigned>((largest_class(d) + kBlockPixels - 1) / kBlockPixels),
+              (d.c + channels - 1) / channels, d.stride_h * d.stride_w);
+}
+
 template <int kTiles>
 void launch_tiles(const Conv2dDims& d, Precision precision, const float* dy, const Word* w, float* dx, bool accumulate,
                   cudaStream_t stream) {
-  const auto pixels = static_cast<unsigned>(largest_class(d));
-  const dim3 grid((pixels + kBlockPixels - 1) / kBlockPixels, (d.c + 8 * kTiles - 1) / (8 * kTiles),
-                  d.stride_h * d.stride_w);
+  const dim3 grid = grid_for(d);
   if (precision == Precision::f32) {
     conv2d_backward_input_tensor_kernel<kTiles, 3><<<grid, kWarps * 32, 0, stream>>>(dy, w, d, dx, accumulate);
   } else {
@@ -123,14 +130,25 @@ void launch_tiles(const Conv2dDims& d, Precision precision, const float* dy, con
 
 }  // namespace
 
+KernelInfo backward_input_tensor_info(const Conv2dDims& dims) {
+  return {.variant = "conv2d_backward_input_tensor_kernel",
+          .blocks = count_blocks(grid_for(dims)),
+          .threads = kWarps * 32,
+          .tile_pixels = kBlockPixels,
+          .tile_filters = 8 * channel_tiles(dims)};
+}
+
 Status launch_backward_input_tensor(const Conv2dDims& dims, Precision precision, const float* dy, const Word* w,
                                     float* dx, bool accumulate, cudaStream_t stream) {
-  if (dims.c <= 16) {
-    launch_tiles<2>(dims, precision, dy, w, dx, accumulate, stream);
-  } else if (words_for(dims.c) % 2 != 0) {  // wider tiles would leave half of the last one idle
-    launch_tiles<4>(dims, precision, dy, w, dx, accumulate, stream);
-  } else {
-    launch_tiles<8>(dims, precision, dy, w, dx, accumulate, stream);
+  switch (channel_tiles(dims)) {
+    case 2:
+      launch_tiles<2>(dims, precision, dy, w, dx, accumulate, stream);
+      break;
+    case 4:
+      launch_tiles<4>(dims, precision, dy, w, dx, accumulate, stream);
+      break;
+    default:
+      launch_tiles<8>(dims, precision, dy, w, dx, accumulate, stream);
   }
   return launched("conv2d_backward_input");
 }

@@ -118,12 +118,14 @@ __global__ void __launch_bounds__(kMaxThreads, 4)
   });
 }
 
+dim3 grid_for(const Conv2dPlan& plan) { return dim3(direct_weight_sums(plan.problem).units, plan.slices); }
+
 template <class Rows>
 void launch_rows(const Conv2dPlan& plan, const float* dy, Rows x, float* dw, bool accumulate, const SplitSum& split,
                  cudaStream_t stream) {
   const Conv2dProblem& problem = plan.problem;
   const Tile tile = tile_for(problem.dims);
-  const dim3 grid(direct_weight_sums(problem).units, plan.slices);
+  const dim3 grid = grid_for(plan);
   if (problem.depthwise) {
     conv2d_backward_weight_direct_kernel<Rows, true>
         <<<grid, tile.threads(), 0, stream>>>(dy, x, problem.dims, tile, split, dw, accumulate);
@@ -143,6 +145,16 @@ WeightSums direct_weight_sums(const Conv2dProblem& problem) {
           .elements = (problem.depthwise ? 1 : kFilters) * tile.pairs,
           .terms = d.n * d.oh(),
           .step = tile.lanes};
+}
+
+KernelInfo backward_weight_direct_info(const Conv2dPlan& plan) {
+  const int filters = plan.problem.depthwise ? 1 : kFilters;
+  return {.variant = "conv2d_backward_weight_direct_kernel",
+          .blocks = count_blocks(grid_for(plan)),
+          .threads = tile_for(plan.problem.dims).threads(),
+          .shared_bytes = static_cast<int>(sizeof(float)) * filters * kMaxThreads,
+          .tile_pixels = plan.slice * plan.problem.dims.ow(),
+          .tile_filters = filters};
 }
 
 Status launch_backward_weight_direct(const Conv2dPlan& plan, const float* dy, Operand x, float* dw, bool accumulate,

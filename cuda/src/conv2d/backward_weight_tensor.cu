@@ -137,11 +137,13 @@ __global__ void __launch_bounds__(kThreads)
   });
 }
 
+dim3 grid_for(const Conv2dPlan& plan) { return dim3(tensor_weight_sums(plan.problem.dims).units, plan.slices); }
+
 template <int kRows, int kTiles>
 void launch_tiles(const Conv2dPlan& plan, const float* dy, const Word* x, float* dw, bool accumulate,
                   const SplitSum& split, cudaStream_t stream) {
   const Conv2dDims& d = plan.problem.dims;
-  const dim3 grid(tensor_weight_sums(d).units, plan.slices);
+  const dim3 grid = grid_for(plan);
   if (plan.precision == Precision::f32) {
     conv2d_backward_weight_tensor_kernel<kRows, kTiles, 3>
         <<<grid, kThreads, 0, stream>>>(dy, x, d, split, dw, accumulate);
@@ -160,6 +162,16 @@ WeightSums tensor_weight_sums(const Conv2dDims& d) {
           .elements = rows * channel_tiles(d) * 4 * 32,
           .terms = d.n * d.oh() * d.ow(),
           .step = kBlockStep};
+}
+
+KernelInfo backward_weight_tensor_info(const Conv2dPlan& plan) {
+  const Conv2dDims& d = plan.problem.dims;
+  return {.variant = "conv2d_backward_weight_tensor_kernel",
+          .blocks = count_blocks(grid_for(plan)),
+          .threads = kThreads,
+          .shared_bytes = static_cast<int>(sizeof(float)) * kWarps * tensor_weight_sums(d).elements,
+          .tile_pixels = plan.slice,
+          .tile_filters = 16 * filter_tiles(d)};
 }
 
 Status launch_backward_weight_tensor(const Conv2dPlan& plan, const float* dy, const Word* x, float* dw, bool accumulate,

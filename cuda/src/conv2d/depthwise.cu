@@ -54,17 +54,41 @@ __global__ void depthwise_conv2d_backward_input_kernel(const float* dy, Rows w, 
   });
 }
 
+unsigned forward_blocks(const Conv2dDims& d) {
+  return blocks_for(static_cast<std::int64_t>(d.n) * d.oh() * d.ow() * d.c);
+}
+
+dim3 backward_input_grid(const Conv2dDims& d) {
+  return dim3(blocks_for(largest_class(d) * d.c), 1, d.stride_h * d.stride_w);
+}
+
+/// A thread has one element of one channel.
+KernelInfo element_info(const char* kernel, const dim3& grid) {
+  return {.variant = kernel,
+          .blocks = count_blocks(grid),
+          .threads = kBlockThreads,
+          .tile_pixels = 1,
+          .tile_filters = kBlockThreads};
+}
+
 }  // namespace
 
+KernelInfo forward_depthwise_info(const Conv2dDims& dims) {
+  return element_info("depthwise_conv2d_kernel", dim3(forward_blocks(dims)));
+}
+
+KernelInfo backward_input_depthwise_info(const Conv2dDims& dims) {
+  return element_info("depthwise_conv2d_backward_input_kernel", backward_input_grid(dims));
+}
+
 Status launch_forward_depthwise(const Conv2dDims& d, const float* x, const float* w, float* y, cudaStream_t stream) {
-  const std::int64_t elements = static_cast<std::int64_t>(d.n) * d.oh() * d.ow() * d.c;
-  depthwise_conv2d_kernel<<<blocks_for(elements), kBlockThreads, 0, stream>>>(x, w, d, y);
+  depthwise_conv2d_kernel<<<forward_blocks(d), kBlockThreads, 0, stream>>>(x, w, d, y);
   return launched("depthwise_conv2d");
 }
 
 Status launch_backward_input_depthwise(const Conv2dDims& d, const float* dy, Operand w, float* dx, bool accumulate,
                                        cudaStream_t stream) {
-  const dim3 grid(blocks_for(largest_class(d) * d.c), 1, d.stride_h * d.stride_w);
+  const dim3 grid = backward_input_grid(d);
   if (w.bits != nullptr) {
     depthwise_conv2d_backward_input_kernel<<<grid, kBlockThreads, 0, stream>>>(dy, BitRows{w.bits, d.c}, d, dx,
                                                                                accumulate);

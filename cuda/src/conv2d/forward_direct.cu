@@ -101,12 +101,24 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+dim3 grid_for(const Conv2dDims& d) {
+  const int pixels = d.n * d.oh() * d.ow();
+  return dim3((pixels + kBlockPixels - 1) / kBlockPixels, (d.o + kFilters - 1) / kFilters);
+}
+
 }  // namespace
 
+KernelInfo forward_direct_info(const Conv2dDims& dims) {
+  return {"conv2d_direct_kernel",
+          count_blocks(grid_for(dims)),
+          kThreads,
+          sizeof(float) * kChunk * kPitch,
+          kBlockPixels,
+          kFilters};
+}
+
 Status launch_forward_direct(const Conv2dDims& dims, const float* x, const float* w, float* y, cudaStream_t stream) {
-  const int pixels = dims.n * dims.oh() * dims.ow();
-  const dim3 grid((pixels + kBlockPixels - 1) / kBlockPixels, (dims.o + kFilters - 1) / kFilters);
-  conv2d_direct_kernel<<<grid, kThreads, 0, stream>>>(x, w, dims, y);
+  conv2d_direct_kernel<<<grid_for(dims), kThreads, 0, stream>>>(x, w, dims, y);
   return launched("conv2d");
 }
 

@@ -18,6 +18,17 @@ struct WeightSums {
 WeightSums direct_weight_sums(const Conv2dProblem& problem);
 WeightSums tensor_weight_sums(const Conv2dDims& dims);
 
+inline int count_blocks(const dim3& grid) { return static_cast<int>(grid.x * grid.y * grid.z); }
+
+// What each launcher below starts.
+KernelInfo forward_direct_info(const Conv2dDims& dims);
+KernelInfo forward_depthwise_info(const Conv2dDims& dims);
+KernelInfo backward_input_direct_info(const Conv2dDims& dims);
+KernelInfo backward_input_depthwise_info(const Conv2dDims& dims);
+KernelInfo backward_input_tensor_info(const Conv2dDims& dims);
+KernelInfo backward_weight_direct_info(const Conv2dPlan& plan);
+KernelInfo backward_weight_tensor_info(const Conv2dPlan& plan);
+
 Status launch_forward_direct(const Conv2dDims& dims, const float* x, const float* w, float* y, cudaStream_t stream);
 Status launch_forward_depthwise(const Conv2dDims& dims, const float* x, const float* w, float* y, cudaStream_t stream);
 

@@ -112,22 +112,24 @@ Status plan_conv2d(const Conv2dProblem& problem, const Conv2dOptions& options, C
   return {};
 }
 
-const char* conv2d_kernel_name(const Conv2dPlan& plan) {
+KernelInfo conv2d_info(const Conv2dPlan& plan) {
+  const Conv2dDims& d = plan.problem.dims;
   const bool tensor = plan.method == Conv2dMethod::tensor_cores;
+  const bool depthwise = plan.problem.depthwise;
   if (plan.method == Conv2dMethod::cudnn) {
-    return "cudnn";
+    return {.variant = "cudnn"};
   }
   switch (plan.problem.pass) {
     case Conv2dPass::forward:
-      return plan.problem.depthwise ? "depthwise_conv2d_kernel" : "conv2d_direct_kernel";
+      return depthwise ? forward_depthwise_info(d) : forward_direct_info(d);
     case Conv2dPass::backward_input:
-      return tensor                   ? "conv2d_backward_input_tensor_kernel"
-             : plan.problem.depthwise ? "depthwise_conv2d_backward_input_kernel"
-                                      : "conv2d_backward_input_direct_kernel";
+      return tensor      ? backward_input_tensor_info(d)
+             : depthwise ? backward_input_depthwise_info(d)
+                         : backward_input_direct_info(d);
     case Conv2dPass::backward_weight:
       break;
   }
-  return tensor ? "conv2d_backward_weight_tensor_kernel" : "conv2d_backward_weight_direct_kernel";
+  return tensor ? backward_weight_tensor_info(plan) : backward_weight_direct_info(plan);
 }
 
 }  // namespace bnas::cuda

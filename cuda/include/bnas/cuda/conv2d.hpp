@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "bnas/cuda/kernel_info.hpp"
 #include "bnas/cuda/scratch.hpp"
 #include "bnas/cuda/status.hpp"
 #include "bnas/portable/dims.hpp"
@@ -31,10 +32,12 @@ enum class Conv2dMethod : std::uint8_t {
 };
 
 /// How tensor cores read dy: as a sum of bf16 numbers. The other factor, +-1, is exact in bf16, hence so are all
-/// products; sums are f32. Only |dy| > 3.38e38 and infinities turn into NaN.
+/// products; sums are f32.
 enum class Precision : std::uint8_t {
-  f32,   ///< three terms, 24 significant bits: dy itself
-  bf16,  ///< one term: relative error up to 2^-9 in each product, a third of the work
+  /// Three terms of 8 significant bits: dy itself where 2^-100 <= |dy| < 3.39e38. Of a smaller one less than 2^-124 is
+  /// lost; larger ones and infinities become NaN.
+  f32,
+  bf16,  ///< one term: relative error up to 2^-8 in each product, a third of the work
 };
 
 /// Tuning constants; a benchmark may replace them.
@@ -74,8 +77,8 @@ struct Conv2dPlan {
 /// take the problem or the device.
 Status plan_conv2d(const Conv2dProblem& problem, const Conv2dOptions& options, Conv2dPlan* plan);
 
-/// "conv2d_backward_weight_tensor_kernel", or "cudnn".
-const char* conv2d_kernel_name(const Conv2dPlan& plan);
+/// `variant` is the name of the kernel; it is "cudnn", and nothing else is known, where that library computes.
+KernelInfo conv2d_info(const Conv2dPlan& plan);
 
 /// Floats, or channels packed into words (bnas/portable/bits.hpp); which one the plan says.
 struct Operand {
