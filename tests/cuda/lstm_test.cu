@@ -97,31 +97,26 @@ TEST(LstmCell, BackwardIsTheDifferenceQuotient) {
     const Doubles gates = wide(random_floats(4 * units, 3, 2.0F)), before = wide(random_floats(units, 4));
     const Floats dh = random_floats(units, 5), dc = random_floats(units, 6);
     const Step s = forward(gates, before, width);
-    // A unit depends on its own four gates and state alone: shift the same gate of all units at once.
-    const auto slopes = [&](int gate, std::size_t k) {
-      Doubles g = gates, c = before;
-      double sum = 0.0;
+    // A unit depends on its own four gates and state alone: input 0 to 3, and 4.
+    const auto slope = [&](std::size_t k, std::size_t input) {
+      double difference = 0.0;
       for (const double sign : {1.0, -1.0}) {
-        const std::size_t at = k / width * 4 * width + k % width + static_cast<std::size_t>(gate) * width;
-        const double shift = sign * kDifference;
-        Doubles own(4), state{c[k] + (gate == 4 ? shift : 0.0)};
+        Doubles own(4), state{before[k]};
         for (std::size_t j = 0; j < 4; ++j) {
-          own[j] = g[k / width * 4 * width + k % width + j * width];
+          own[j] = gates[(k / width * 4 + j) * width + k % width];
         }
-        if (gate < 4) {
-          own[static_cast<std::size_t>(gate)] = g[at] + shift;
-        }
+        (input < 4 ? own[input] : state[0]) += sign * kDifference;
         const Step moved = forward(own, state, 1);
-        sum += sign * (static_cast<double>(dh[k]) * moved.h[0] + static_cast<double>(dc[k]) * moved.c[0]);
+        difference += sign * (static_cast<double>(dh[k]) * moved.h[0] + static_cast<double>(dc[k]) * moved.c[0]);
       }
-      return sum / (2.0 * kDifference);
+      return difference / (2.0 * kDifference);
     };
     Doubles dgates(4 * units), dbefore(units);
     for (std::size_t k = 0; k < units; ++k) {
-      for (int gate = 0; gate < 4; ++gate) {
-        dgates[k / width * 4 * width + k % width + static_cast<std::size_t>(gate) * width] = slopes(gate, k);
+      for (std::size_t gate = 0; gate < 4; ++gate) {
+        dgates[(k / width * 4 + gate) * width + k % width] = slope(k, gate);
       }
-      dbefore[k] = slopes(4, k);
+      dbefore[k] = slope(k, 4);
     }
     const auto d_dh = DeviceBuffer<float>::input(dh), d_dc = DeviceBuffer<float>::input(dc);
     const auto activated = DeviceBuffer<float>::input(narrow(s.activated)), c = DeviceBuffer<float>::input(narrow(s.c));
@@ -129,8 +124,8 @@ TEST(LstmCell, BackwardIsTheDifferenceQuotient) {
     const auto to = DeviceBuffer<float>::output(4 * units), to_prev = DeviceBuffer<float>::output(units);
     const LstmCellBackward call{d_dh.data(), d_dc.data(), activated.data(), c_prev.data(),
                                 c.data(),    to.data(),   to_prev.data()};
-    capture_and_replay(stream, 2, [&, n = n, hidden = hidden](cudaStream_t stream_) {
-      return lstm_cell_backward(call, n, hidden, stream_);
+    capture_and_replay(stream, 2, [&, n = n, hidden = hidden](cudaStream_t to_stream) {
+      return lstm_cell_backward(call, n, hidden, to_stream);
     });
     expect_near(to.download(), dgates);
     expect_near(to_prev.download(), dbefore);
