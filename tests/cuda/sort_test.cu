@@ -30,7 +30,7 @@ Ints numbers(std::int64_t n) {
   return out;
 }
 
-TEST(Shuffle, IsTheOrderOfNumbersThenItems) {
+TEST(SortedShuffle, IsTheOrderOfNumbersThenItems) {
   const TestStream stream;
   for (const std::int64_t n : kSizes) {
     const RandomKey key{5, static_cast<std::uint64_t>(n), RandomPurpose::shuffle};
@@ -55,7 +55,7 @@ TEST(Shuffle, IsTheOrderOfNumbersThenItems) {
 }
 
 // Ten shuffles of 1000: each place of the first item has probability 1/1000; a mean of 499.5 deviates by 91.
-TEST(Shuffle, MovesEverythingEverywhere) {
+TEST(SortedShuffle, MovesEverythingEverywhere) {
   const TestStream stream;
   const auto order = DeviceBuffer<std::int32_t>::output(1000);
   const ScratchMemory scratch(sort_workspace_bytes(1000));
