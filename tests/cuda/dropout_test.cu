@@ -14,16 +14,22 @@ namespace {
 using Floats = std::vector<float>;
 
 constexpr std::uint64_t kSite = 3;
-constexpr float kRate = 0.3F, kScale = 1.5F;
+constexpr float kScale = 1.5F;
 constexpr StepValues kStep{.random = {7, 1, RandomPurpose::sample}};
 
-/// The definition, with the key spelled out.
-Floats oracle(const Floats& x, const Floats& before) {
+/// The key of the definition, spelled out.
+RandomKey drop_key() {
   RandomKey key = RandomKey{7, 1, RandomPurpose::sample}.derive(kSite);
   key.purpose = RandomPurpose::dropout;
+  return key;
+}
+
+const float kRate = drop_key().uniform(1);  // number 1 just reaches it: that element is kept
+
+Floats oracle(const Floats& x, const Floats& before) {
   Floats y = before;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    y[i] += key.uniform(i) >= kRate ? x[i] * kScale : 0.0F;
+    y[i] += drop_key().uniform(i) >= kRate ? x[i] * kScale : 0.0F;
   }
   return y;
 }
