@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
+#include <string_view>
 
 #include "cli/arguments.hpp"
 #include "cli/build_info.hpp"
@@ -10,6 +11,9 @@
 int main(int argc, char** argv) {
   using namespace bnas::cli;
   return guarded_main("bnas_search", [&] {
+    if (argc == 3 && argv[1] == std::string_view(kWorkerCommand)) {
+      return run_worker_command();
+    }
     const SearchArguments arguments = parse_search_arguments({argv + 1, argv + argc});
     if (arguments.no_color) {
       Terminal::forbid_color();

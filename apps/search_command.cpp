@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "bnas/core/backend.hpp"
 #include "bnas/core/io/file.hpp"
 #include "bnas/nas/history.hpp"
 #include "cli/build_info.hpp"
@@ -16,6 +15,7 @@
 #include "cli/run_directory.hpp"
 #include "cli/search_monitor.hpp"
 #include "cli/signals.hpp"
+#include "child_workers.hpp"
 #include "search_commands.hpp"
 #include "search_objects.hpp"
 
@@ -30,16 +30,16 @@ const char* environment(const char* name) { return std::getenv(name); }
 /// best weights of every child; twice that, and room for the store.
 double disk_needed(const Config& config, const SearchObjects& objects) {
   const double weights =
-      level_cost(*objects.trainer, objects.space, static_cast<int>(config.blocks)).largest_weights * 4.0;
+      level_cost(*objects.task, objects.space, static_cast<int>(config.blocks)).largest_weights * 4.0;
   const double trials = static_cast<double>(objects.strategy->planned_trials());
   constexpr double kStore = 64.0 * 1024.0 * 1024.0;
-  return 2.0 * weights * (2.0 * 4.0 * worker_count(config) + 5.0 * trials) + kStore;
+  return 2.0 * weights * (2.0 * 4.0 * worker_count(config) * static_cast<double>(objects.devices.size()) + 5.0 * trials) + kStore;
 }
 
 /// What a store must say of its run before the first trial, or said when it began.
 void check_fingerprint(nas::TrialStore& store, const SearchObjects& objects, const fs::path& root) {
   const std::string kept = store.meta("fingerprint");
-  const std::string now = objects.trainer->fingerprint();
+  const std::string now = objects.task->fingerprint();
   if (kept.empty()) {
     store.set_meta("program", "bnas_search " + version());
     store.set_meta("split", objects.data_record);
@@ -55,25 +55,24 @@ void check_fingerprint(nas::TrialStore& store, const SearchObjects& objects, con
 }
 
 /// Weights of the best trial in best/, and its accuracy on the test images: measured when the store does not have it.
-double finish_best(const RunDirectory& run, const SearchObjects& objects, nas::TrialStore& store,
+double finish_best(const RunDirectory& run, const ChildWorkers& workers, nas::TrialStore& store,
                    const nas::Trial& best) {
   if (const std::string kept = store.meta("test_accuracy"); !kept.empty()) {
     return std::strtod(kept.c_str(), nullptr);
   }
   const fs::path directory = run.checkpoints() / std::to_string(best.id);
-  objects.trainer->export_best(best, directory, run.best());
+  const double accuracy = workers.finish(best, directory, run.best());
   write_file_atomic(run.best() / "architecture.txt", std::string_view(best.text + "\n"));
-  const double accuracy = objects.trainer->measure(best, directory, load_test(objects.data));
   store.set_meta("test_accuracy", fmt::format("{}", accuracy));
   return accuracy;
 }
 
 int report_end(nas::SearchEnd end, SearchMonitor& monitor, const RunDirectory& run, const Config& config,
-               const SearchObjects& objects, nas::TrialStore& store, bool json) {
+               const SearchObjects& objects, const ChildWorkers& workers, nas::TrialStore& store, bool json) {
   SearchResult result{run.root().string(), store.trials(), objects.strategy->quality(), std::nullopt, config.seed + 1};
   const nas::Trial best = nas::best_trial(result.trials);
   if (end == nas::SearchEnd::complete && best.id != 0) {
-    result.test_accuracy = finish_best(run, objects, store, best);
+    result.test_accuracy = finish_best(run, workers, store, best);
   }
   monitor.close();
   const auto finished = std::count_if(result.trials.begin(), result.trials.end(),
@@ -116,19 +115,18 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
   require_free_space(run.root(), disk_needed(config, objects));
   const auto store = nas::open_sqlite_store(run.store());
   check_fingerprint(*store, objects, run.root());
-  const int workers = worker_count(config);
-  const Device device = Device::parse(config.device);
+  const ChildWorkers workers = make_child_workers(config, objects, run);
   const std::string title = fmt::format("bnas_search {}  {}  {}  seed {}  {} x{}  {}", version(), config.strategy,
-                                        objects.data_text, config.seed, device.text(), workers, run.root().string());
+                                        objects.data_text, config.seed, objects.device_text, workers.at_once, run.root().string());
   SearchMonitor monitor({.root = run.root(),
                          .title = title,
                          .levels = static_cast<int>(config.blocks),
-                         .workers = workers,
+                         .workers = workers.at_once,
                          .verbosity = arguments.verbosity,
                          .json = arguments.json,
                          .log_file = arguments.log_file},
-                        objects.space, *objects.trainer, *objects.strategy, *store);
-  monitor.log().write(LogLevel::info, title + "  " + backend_for(device).description());
+                        objects.space, *objects.task, *objects.strategy, *store);
+  monitor.log().write(LogLevel::info, title + "  " + workers.description);
   for (const std::string& note : notes) {
     monitor.log().write(LogLevel::info, note);
   }
@@ -137,28 +135,31 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
                                        {"strategy", config.strategy},
                                        {"dataset", config.dataset},
                                        {"seed", config.seed},
-                                       {"device", device.text()},
-                                       {"workers", workers}});
+                                       {"device", objects.device_text},
+                                       {"workers", workers.at_once}});
   nas::SearchOptions options;
   options.budget = {static_cast<int>(config.epochs), 0};
-  options.workers = workers;
+  options.workers = workers.at_once;
   options.max_attempts = static_cast<int>(config.max_attempts);
   options.max_seconds = config.time_budget;
   options.checkpoints = run.checkpoints();
   const auto text = [&](const nas::Genotype& genotype) { return objects.space.text(genotype); };
   nas::SearchEnd end = nas::SearchEnd::complete;
   try {
-    end = nas::run_search(*objects.strategy, *objects.trainer, *store, text, options, monitor.observer(),
+    end = nas::run_search(*objects.strategy, *workers.trainer, *store, text, options, monitor.observer(),
                           stop_requested());
-  } catch (const DeviceFault& fault) {
+  } catch (const Error& fault) {
+    if (fault.kind() != ErrorKind::device_fault) {
+      throw;
+    }
     throw Error(
         ErrorKind::device_fault,
         fmt::format("{}. The device failed under the search, whose state is safe. Resume: bnas_search resume {}; "
-                    "if the device stays broken, add --device with another one",
+                    "if the device stays broken, add --device cpu or another one",
                     fault.what(), run.root().string()));
   }
   nas::export_history(store->trials(), objects.space, run.root());
-  return report_end(end, monitor, run, config, objects, *store, arguments.json);
+  return report_end(end, monitor, run, config, objects, workers, *store, arguments.json);
 }
 
 /// The quick refusals of RunDirectory::create, before anything is loaded.

@@ -11,4 +11,8 @@ int run_resume_command(const SearchArguments& arguments);
 int run_status_command(const SearchArguments& arguments);
 int run_dry_run(const Config& config, bool json);
 
+/// The first argument of a worker process, which bnas_search starts from itself; not for people.
+inline constexpr const char* kWorkerCommand = "worker";
+int run_worker_command();
+
 }  // namespace bnas::cli

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "bnas/core/backend.hpp"
 #include "bnas/core/io/sha256.hpp"
 #include "bnas/nas/batched_strategy.hpp"
 #include "cli/options.hpp"
@@ -45,21 +46,7 @@ nas::Recipe make_recipe(const Config& config) {
   return recipe;
 }
 
-nas::TrainerConfig make_trainer_config(const Config& config) {
-  nas::TrainerConfig out;
-  out.network.cells = static_cast<int>(config.cells);
-  out.network.filters = to_ints(config.filters);
-  out.network.dense = to_ints(config.dense);
-  out.network.stem_stride = static_cast<int>(config.stem_stride);
-  out.recipe = make_recipe(config);
-  out.seed = static_cast<std::uint64_t>(config.seed);
-  out.run_id = run_identity(config);
-  out.checkpoint_seconds = config.checkpoint_seconds;
-  return out;
-}
-
-std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const nas::SearchSpace& space,
-                                                    Device device) {
+std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const nas::SearchSpace& space) {
   nas::StrategyConfig strategy;
   strategy.kind = config.strategy;
   strategy.blocks = static_cast<int>(config.blocks);
@@ -81,8 +68,9 @@ std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const 
   surrogate.regularization = config.surrogate_regularization;
   surrogate.members = static_cast<int>(config.surrogate_ensemble);
   surrogate.seed = strategy.seed;
+  // Surrogates are small: on the CPU their predictions do not depend on the children's device.
   return nas::make_strategy(strategy, space,
-                            config.strategy == "random" ? nullptr : nas::make_surrogate(surrogate, space, device));
+                            config.strategy == "random" ? nullptr : nas::make_surrogate(surrogate, space, Device{}));
 }
 
 }  // namespace
@@ -96,6 +84,19 @@ nas::SearchSpace make_space(const Config& config) {
   space.look_forward = static_cast<int>(config.look_forward);
   space.combine = config.combine == "concat" ? nas::Combine::concat : nas::Combine::add;
   return nas::SearchSpace(space);
+}
+
+nas::TrainerConfig make_trainer_config(const Config& config) {
+  nas::TrainerConfig out;
+  out.network.cells = static_cast<int>(config.cells);
+  out.network.filters = to_ints(config.filters);
+  out.network.dense = to_ints(config.dense);
+  out.network.stem_stride = static_cast<int>(config.stem_stride);
+  out.recipe = make_recipe(config);
+  out.seed = static_cast<std::uint64_t>(config.seed);
+  out.run_id = run_identity(config);
+  out.checkpoint_seconds = config.checkpoint_seconds;
+  return out;
 }
 
 DataConfig make_data_config(const Config& config) {
@@ -133,15 +134,22 @@ int worker_count(const Config& config) {
 }
 
 SearchObjects::SearchObjects(const Config& config)
-    : registry(nas::OperationRegistry::builtin()), space(make_space(config)), data(make_data_config(config)) {
-  const Device device = Device::parse(config.device);
-  const TrainValid parts = load_train_valid(data);
-  data_record = parts.record;
-  train_images = parts.train.count();
-  data_text = fmt::format("{} {}/{}", config.dataset, parts.train.count(), parts.valid.count());
-  trainer = std::make_unique<nas::SupervisedTrainer>(space, registry, make_trainer_config(config), parts.train,
-                                                     parts.valid, device);
-  strategy = make_search_strategy(config, space, device);
+    : registry(nas::OperationRegistry::builtin()),
+      space(make_space(config)),
+      data(make_data_config(config)),
+      devices(find_devices(config.device)),
+      parts(load_train_valid(data)) {
+  data_record = parts->record;
+  train_images = parts->train.count();
+  data_text = fmt::format("{} {}/{}", config.dataset, parts->train.count(), parts->valid.count());
+  task = std::make_unique<nas::SupervisedTask>(space, registry, make_trainer_config(config), parts->train,
+                                               parts->valid);
+  strategy = make_search_strategy(config, space);
+  std::vector<std::string> names;
+  for (const Device device : devices) {
+    names.push_back(device.text());
+  }
+  device_text = fmt::format("{}", fmt::join(names, ","));
 }
 
 }  // namespace bnas::cli

@@ -2,18 +2,21 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "bnas/core/data/catalog.hpp"
+#include "bnas/core/device.hpp"
 #include "bnas/nas/operation_registry.hpp"
 #include "bnas/nas/search_space.hpp"
 #include "bnas/nas/strategy.hpp"
-#include "bnas/nas/supervised_trainer.hpp"
+#include "bnas/nas/supervised_task.hpp"
 #include "cli/config.hpp"
 
 namespace bnas::cli {
 
-/// The search that a configuration describes. Making it loads the data.
+/// The search that a configuration describes. Making it loads the data; no device is opened.
 struct SearchObjects {
   explicit SearchObjects(const Config& config);
   SearchObjects(const SearchObjects&) = delete;
@@ -24,7 +27,10 @@ struct SearchObjects {
   std::string data_record;  ///< which images are for training and validation, with digests
   std::string data_text;    ///< "fashion-mnist 10000/5000"
   std::int64_t train_images = 0;
-  std::unique_ptr<nas::SupervisedTrainer> trainer;
+  std::vector<Device> devices;
+  std::string device_text;  ///< "cuda:0,cuda:1"
+  std::optional<TrainValid> parts;  ///< until whoever trains has them
+  std::unique_ptr<nas::SupervisedTask> task;
   std::unique_ptr<nas::Strategy> strategy;
 };
 
@@ -33,7 +39,8 @@ nas::SearchSpace make_space(const Config& config);
 DataConfig make_data_config(const Config& config);
 /// Names the frozen configuration: equal for runs that must have equal results.
 std::string run_identity(const Config& config);
-/// Children that train at once: `workers`, or one per core that this process may use.
+nas::TrainerConfig make_trainer_config(const Config& config);
+/// Children that train at once on one device: `workers`, or one per core that this process may use.
 int worker_count(const Config& config);
 
 }  // namespace bnas::cli

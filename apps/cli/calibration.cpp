@@ -79,7 +79,7 @@ Calibration calibrate(nas::ChildTrainer& trainer, const nas::SearchSpace& space,
   return out;
 }
 
-LevelCost level_cost(const nas::ChildTrainer& trainer, const nas::SearchSpace& space, int level) {
+LevelCost level_cost(const nas::ChildTask& task, const nas::SearchSpace& space, int level) {
   std::vector<nas::Genotype> cells;
   if (level == 1) {
     cells = space.first();
@@ -91,7 +91,7 @@ LevelCost level_cost(const nas::ChildTrainer& trainer, const nas::SearchSpace& s
   }
   LevelCost out;
   for (const nas::Genotype& cell : cells) {
-    const nas::NetworkCost cost = trainer.cost(cell);
+    const nas::NetworkCost cost = task.cost(cell);
     const auto n = static_cast<double>(cells.size());
     out.macs += static_cast<double>(cost.binary_macs + cost.real_macs) / n;
     out.weights += weights_of(cost) / n;

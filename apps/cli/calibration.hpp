@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bnas/nas/child_task.hpp"
 #include "bnas/nas/child_trainer.hpp"
 #include "bnas/nas/search_space.hpp"
 
@@ -29,6 +30,6 @@ struct LevelCost {
   double weights = 0.0;
   double largest_weights = 0.0;
 };
-LevelCost level_cost(const nas::ChildTrainer& trainer, const nas::SearchSpace& space, int level);
+LevelCost level_cost(const nas::ChildTask& task, const nas::SearchSpace& space, int level);
 
 }  // namespace bnas::cli

@@ -75,6 +75,8 @@ struct Config {
 
   std::int64_t workers = 0;
   std::string device = "cpu";
+  std::string isolation = "auto";
+  double hang_seconds = 60.0;
   std::string run_dir;
   double time_budget = 0.0;  ///< seconds; 0: none
   std::int64_t max_attempts = 3;

@@ -26,11 +26,11 @@ std::vector<std::filesystem::path> log_files(const SearchMonitor::Settings& sett
 
 }  // namespace
 
-SearchMonitor::SearchMonitor(Settings settings, const nas::SearchSpace& space, const nas::ChildTrainer& trainer,
+SearchMonitor::SearchMonitor(Settings settings, const nas::SearchSpace& space, const nas::ChildTask& task,
                              const nas::Strategy& strategy, const nas::TrialStore& store)
     : settings_(std::move(settings)),
       space_(space),
-      trainer_(trainer),
+      task_(task),
       strategy_(strategy),
       store_(store),
       events_(settings_.json),
@@ -61,7 +61,7 @@ void SearchMonitor::on_batch(int level, std::int64_t queued) {
     const bool first = trials_.empty();
     for (nas::Trial& trial : trials) {
       if (macs(trial.cost) == 0.0) {
-        trial.cost = trainer_.cost(trial.genotype);
+        trial.cost = task_.cost(trial.genotype);
       }
       if (first && trial.status == nas::TrialStatus::done && trial.seconds > 0.0) {
         eta_.add(macs(trial.cost), trial.seconds);

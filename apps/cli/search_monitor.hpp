@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "bnas/nas/child_task.hpp"
 #include "bnas/nas/search_loop.hpp"
 #include "bnas/nas/search_space.hpp"
 #include "cli/display.hpp"
@@ -29,7 +30,7 @@ class SearchMonitor {
     std::filesystem::path log_file;  ///< besides the run's own; may be empty
   };
 
-  SearchMonitor(Settings settings, const nas::SearchSpace& space, const nas::ChildTrainer& trainer,
+  SearchMonitor(Settings settings, const nas::SearchSpace& space, const nas::ChildTask& task,
                 const nas::Strategy& strategy, const nas::TrialStore& store);
 
   nas::SearchObserver observer();
@@ -52,7 +53,7 @@ class SearchMonitor {
 
   const Settings settings_;
   const nas::SearchSpace& space_;
-  const nas::ChildTrainer& trainer_;
+  const nas::ChildTask& task_;
   const nas::Strategy& strategy_;
   const nas::TrialStore& store_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();

@@ -56,6 +56,8 @@ Attempt attempt_child(ChildTrainer& trainer, const Trial& trial, const ChildCont
   } catch (const Interrupted&) {
     return *context.stop ? Attempt{Attempt::End::interrupted, trial, {}}
                          : failed("the trainer left early without being asked to");
+  } catch (const ChildRejected& error) {
+    return {Attempt::End::rejected, trial, error.what()};
   } catch (const std::bad_alloc&) {
     return failed("out of memory");
   } catch (const Error& error) {

@@ -9,10 +9,10 @@ namespace bnas::nas {
 
 /// What came of one attempt at a trial.
 struct Attempt {
-  enum class End { measured, interrupted, failed };
+  enum class End { measured, interrupted, failed, rejected };
   End end = End::measured;
   Trial result;         ///< measured: final. Otherwise the trial as given
-  std::string failure;  ///< why it failed
+  std::string failure;  ///< why it failed; rejected: for good
 };
 
 /// Lets `trainer` train `trial` and turns every way to fail into a value. Throws only Errors that

@@ -194,6 +194,7 @@ void ChildRun::run_epoch() {
     const TraceRange step(TraceCategory::step, "step", batch_);
     const bool whole = (batch_ + 1) * config_.recipe.batch_size <= images_;
     (whole ? whole_batch_ : last_batch_)->run();
+    stream_.mark_step();
   }
   const EpochSums sums = training_.take_sums(images_);
   diverged_ = !std::isfinite(sums.loss) || !training_.finite();

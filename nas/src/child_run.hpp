@@ -8,7 +8,7 @@
 #include "bnas/core/io/checkpoint.hpp"
 #include "bnas/core/step_feed.hpp"
 #include "bnas/nas/child_trainer.hpp"
-#include "bnas/nas/supervised_trainer.hpp"
+#include "bnas/nas/supervised_task.hpp"
 #include "bnas/nas/training.hpp"
 
 namespace bnas::nas {

@@ -159,6 +159,7 @@ double Training::evaluate(const Tensor& images, const Tensor& labels) {
     Context ctx{stream_};
     const Var logits = network_.forward(ctx, Var{batch});
     dispatch<kernels::CountCorrect>(stream_, logits.value, batch_labels, correct);
+    stream_.mark_step();
   }
   return correct.to_host(stream_)[0] / static_cast<double>(count);
 }

@@ -142,7 +142,9 @@ void WorkerRound::train_child(Worker& worker) {
     std::rethrow_exception(fatal);
   }
   const std::lock_guard lock(mutex_);
-  if (attempt.end == Attempt::End::failed && claim.trial.attempts >= options_.max_attempts) {
+  const bool failed_for_good = attempt.end == Attempt::End::rejected ||
+                               (attempt.end == Attempt::End::failed && claim.trial.attempts >= options_.max_attempts);
+  if (failed_for_good) {
     attempt.result.status = TrialStatus::failed;
     attempt.result.message = attempt.failure;
     attempt.result.curve.clear();

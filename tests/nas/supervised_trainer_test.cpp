@@ -190,7 +190,7 @@ TEST_F(SupervisedTrainerTest, ExplodingWeightsMarkTheChildDiverged) {
 TEST_F(SupervisedTrainerTest, MeasureAndExportUseTheBestEpochsWeights) {
   auto trainer = make_trainer();
   const Trial result = trainer.train(trial_, child("a"));
-  const double accuracy = trainer.measure(result, root_ / "a", load_test(data_));
+  const double accuracy = trainer.measure(result, child("a"), load_test(data_));
   EXPECT_GT(accuracy, 0.6);
   trainer.export_best(result, root_ / "a", root_ / "best");
   const TensorFile packed = read_tensors(root_ / "best" / "weights.safetensors");

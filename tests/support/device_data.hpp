@@ -23,6 +23,8 @@ class PoisonStream final : public Stream {
     return storage;
   }
   void synchronize() override { inner_->synchronize(); }
+  void mark_step() override { inner_->mark_step(); }
+  std::int64_t steps_completed() const override { return inner_->steps_completed(); }
   std::unique_ptr<Repeated> repeat(std::function<void()> work) override { return inner_->repeat(std::move(work)); }
   MemoryStats memory() const override { return inner_->memory(); }
   void set_memory_limit(std::size_t bytes) override { inner_->set_memory_limit(bytes); }

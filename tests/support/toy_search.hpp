@@ -29,6 +29,7 @@ struct ToySearch {
   nas::SearchOptions options;
   nas::SearchObserver observer;
   ToyTrainer trainer;
+  nas::ChildTrainer* other_trainer = nullptr;  ///< takes the place of `trainer`
   std::atomic<bool> stop{false};
 
   std::filesystem::path store_file() const { return directory / "run.sqlite"; }
@@ -40,7 +41,7 @@ struct ToySearch {
     arm(faulty);
     const auto strategy_now = nas::make_strategy(strategy, space, std::make_unique<ToySurrogate>());
     const auto text = [this](const nas::Genotype& g) { return space.text(g); };
-    const nas::SearchEnd end = nas::run_search(*strategy_now, trainer, faulty, text, options, observer, stop);
+    const nas::SearchEnd end = nas::run_search(*strategy_now, other_trainer == nullptr ? trainer : *other_trainer, faulty, text, options, observer, stop);
     writes = faulty.writes();
     nas::export_history(store->trials(), space, directory);
     return end;

@@ -84,9 +84,8 @@ void* CachingAllocator::take(Arena& arena, std::size_t capacity, std::size_t byt
   }
   void* data = source_->obtain(capacity);
   if (data == nullptr) {
-    throw Error(ErrorKind::unavailable, "[allocate] " + source_->name() + ": out of memory, " + std::to_string(bytes) +
-                                            " bytes wanted, " + std::to_string(stats_.in_use) +
-                                            " in use by this stream");
+    throw OutOfMemory("[allocate] " + source_->name() + ": out of memory, " + std::to_string(bytes) +
+                      " bytes wanted, " + std::to_string(stats_.in_use) + " in use by this stream");
   }
   return data;
 }

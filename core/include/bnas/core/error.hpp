@@ -29,16 +29,27 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-/// A fault after which the device's context, and with it the process, is of no more use: an illegal access in a kernel,
-/// an uncorrectable memory error, a lost device. Another process may well go on.
+/// How far a fault of a device reaches.
+enum class FaultScope {
+  process,  ///< another process may well go on with the device: an illegal access in a kernel
+  device,   ///< nobody can: an uncorrectable memory error, a lost device
+  unclear,  ///< the device, if it happens twice in a row
+};
+
+/// A fault after which the device's context, and with it the process, is of no more use.
 class DeviceFault : public Error {
  public:
-  /// `code` is the device library's own: a cudaError_t.
-  DeviceFault(int code, const std::string& message) : Error(ErrorKind::device_fault, message), code_(code) {}
-  int code() const noexcept { return code_; }
+  DeviceFault(FaultScope scope, const std::string& message) : Error(ErrorKind::device_fault, message), scope_(scope) {}
+  FaultScope scope() const noexcept { return scope_; }
 
  private:
-  int code_;
+  FaultScope scope_;
+};
+
+/// The memory of a device is used up. Nothing else happened: with less in use the same work may succeed.
+class OutOfMemory : public Error {
+ public:
+  explicit OutOfMemory(const std::string& message) : Error(ErrorKind::unavailable, message) {}
 };
 
 /// Throws an internal Error "[op] message" unless `holds`.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -59,6 +60,10 @@ class Stream {
   /// Uninitialized bytes. Throws `unavailable` naming the bytes wanted when the device or the limit is exhausted.
   virtual std::shared_ptr<Storage> allocate(std::size_t bytes) = 0;
   virtual void synchronize() = 0;
+  /// What was given to this stream so far is one step more. Does not wait; not while work is recorded.
+  virtual void mark_step() = 0;
+  /// How many marked steps the device has completed: a sign of life for whoever watches. From any thread.
+  virtual std::int64_t steps_completed() const = 0;
   /// `work` must give this stream the same kernels with the same arguments each time: what changes from run to run is
   /// read from device memory (StepFeed). It must neither wait for the stream nor copy to or from the host. What it
   /// allocates belongs to the Repeated, which must not outlive the stream.

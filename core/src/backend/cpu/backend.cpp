@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/cpu/backend.hpp"
 
+#include <atomic>
 #include <cstring>
 
 #include "backend/cpu/isa.hpp"
@@ -28,6 +29,8 @@ class CpuStream final : public Stream {
   Backend& backend() const override { return backend_; }
   std::shared_ptr<Storage> allocate(std::size_t bytes) override { return allocator_->allocate(bytes); }
   void synchronize() override {}
+  void mark_step() override { steps_.fetch_add(1, std::memory_order_relaxed); }
+  std::int64_t steps_completed() const override { return steps_.load(std::memory_order_relaxed); }
   std::unique_ptr<Repeated> repeat(std::function<void()> work) override {
     return std::make_unique<CpuRepeated>(std::move(work));
   }
@@ -37,6 +40,7 @@ class CpuStream final : public Stream {
  private:
   Backend& backend_;
   std::shared_ptr<CachingAllocator> allocator_;  // outlives the stream while storage is alive
+  std::atomic<std::int64_t> steps_{0};
 };
 
 class CpuBackend final : public Backend {
@@ -52,6 +56,7 @@ class CpuBackend final : public Backend {
   }
   Device device() const override { return {DeviceType::cpu, 0}; }
   std::string description() const override { return "CPU, " + cpu::cpu_isa_name(); }
+  DeviceMemory memory() const override { return host_memory(); }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<CpuStream>(*this); }
   void copy_to_host(void* dst, const void* src, std::size_t bytes, Stream& /*stream*/) override {
     if (bytes != 0) {

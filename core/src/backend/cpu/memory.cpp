@@ -2,7 +2,10 @@
 #include "backend/cpu/memory.hpp"
 
 #include <cstring>
+#include <fstream>
 #include <new>
+#include <sstream>
+#include <string>
 
 namespace bnas::cpu {
 namespace {
@@ -24,6 +27,23 @@ class HostMemory final : public MemorySource {
 };
 
 }  // namespace
+
+DeviceMemory host_memory() {
+  std::ifstream file("/proc/meminfo");
+  DeviceMemory memory;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string key;
+    std::uint64_t kib = 0;
+    words >> key >> kib;
+    if (key == "MemTotal:") {
+      memory.total = kib * 1024;
+    } else if (key == "MemAvailable:") {
+      memory.free = kib * 1024;
+    }
+  }
+  return memory;
+}
 
 std::unique_ptr<MemorySource> make_memory_source() { return std::make_unique<HostMemory>(); }
 

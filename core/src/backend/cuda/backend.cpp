@@ -39,6 +39,12 @@ class CudaBackend final : public Backend {
 
   Device device() const override { return {DeviceType::cuda, index_}; }
   std::string description() const override { return description_; }
+  DeviceMemory memory() const override {
+    std::size_t free = 0, total = 0;
+    require(cudaSetDevice(index_), "device", index_);
+    require(cudaMemGetInfo(&free, &total), "device memory", index_);
+    return {free, total};
+  }
   std::unique_ptr<Stream> make_stream() override { return std::make_unique<CudaStream>(*this, index_); }
   void copy_to_host(void* dst, const void* src, std::size_t bytes, Stream& stream) override {
     copy(dst, src, bytes, cudaMemcpyDeviceToHost, stream);

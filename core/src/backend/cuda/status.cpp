@@ -8,11 +8,24 @@
 namespace bnas::cuda_backend {
 namespace {
 
+FaultScope scope_of(cudaError_t error) {
+  switch (error) {
+    case cudaErrorECCUncorrectable:
+    case cudaErrorDevicesUnavailable:
+      return FaultScope::device;
+    case cudaErrorUnknown:
+      return FaultScope::unclear;
+    default:
+      return FaultScope::process;
+  }
+}
+
 [[noreturn]] void fail(cudaError_t error, const std::string& what, int device) {
   const std::string text = "[" + what + "] cuda:" + std::to_string(device) + ": " + cudaGetErrorString(error) + " (" +
                            cudaGetErrorName(error) + ", " + std::to_string(error) + ")";
   switch (error) {
     case cudaErrorMemoryAllocation:
+      throw OutOfMemory(text);
     case cudaErrorNoDevice:
     case cudaErrorInvalidDevice:
     case cudaErrorInsufficientDriver:
@@ -20,7 +33,7 @@ namespace {
       throw Error(ErrorKind::unavailable, text);
     default:
       if (is_sticky(error)) {
-        throw DeviceFault(error, text);
+        throw DeviceFault(scope_of(error), text);
       }
       throw Error(ErrorKind::internal, text);
   }

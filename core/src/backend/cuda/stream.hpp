@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "backend/cuda/memory.hpp"
+#include "backend/cuda/step_marks.hpp"
 #include "bnas/cuda/device_error.hpp"
 #include "bnas/cuda/handles.hpp"
 
@@ -23,6 +24,8 @@ class CudaStream final : public Stream {
   std::shared_ptr<Storage> allocate(std::size_t bytes) override { return allocator_->allocate(bytes); }
   /// Also throws for an index out of range that a kernel met since the last call.
   void synchronize() override;
+  void mark_step() override { marks_.record(get(), device_index()); }
+  std::int64_t steps_completed() const override { return marks_.passed(); }
   std::unique_ptr<Repeated> repeat(std::function<void()> work) override;
   MemoryStats memory() const override { return allocator_->stats(); }
   void set_memory_limit(std::size_t bytes) override { allocator_->set_limit(bytes); }
@@ -48,6 +51,7 @@ class CudaStream final : public Stream {
   std::shared_ptr<Storage> fixed_;        // tickets_ and error_
   unsigned* tickets_ = nullptr;
   cuda::DeviceError* error_ = nullptr;
+  mutable StepMarks marks_;
   cuda::DeviceError* host_error_ = nullptr;  // pinned; as error_ was at the last synchronization
 };
 

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "bnas/core/data/dataset.hpp"
+#include "bnas/nas/child_task.hpp"
+#include "bnas/nas/network_builder.hpp"
+#include "bnas/nas/training.hpp"
+
+namespace bnas::nas {
+
+/// What a child of a supervised search is trained with. The test split is not among it.
+struct TrainerConfig {
+  NetworkConfig network;
+  Recipe recipe;
+  std::uint64_t seed = 0;
+  std::string run_id = "run";        ///< stamped into checkpoints
+  double checkpoint_seconds = 60.0;  ///< between checkpoints inside an epoch
+};
+
+/// Training networks on labelled images.
+class SupervisedTask final : public ChildTask {
+ public:
+  /// `space` and `registry` must outlive the task; of the data only its size and digest are kept. The image size and
+  /// the number of classes of config.network are taken from it. usage Error for a configuration that cannot work.
+  SupervisedTask(const SearchSpace& space, const OperationRegistry& registry, TrainerConfig config, const Train& train,
+                 const Valid& valid);
+
+  std::string fingerprint() const override;
+  NetworkCost cost(const Genotype& genotype) const override { return plan(genotype).cost(); }
+  std::uint64_t memory(const Genotype& genotype) const override;
+
+  NetworkPlan plan(const Genotype& genotype) const;
+  const TrainerConfig& config() const { return config_; }
+
+ private:
+  const SearchSpace& space_;
+  const OperationRegistry& registry_;
+  TrainerConfig config_;
+  std::string data_digest_;
+};
+
+}  // namespace bnas::nas
