@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <stdexcept>
+
 #include "bnas/core/error.hpp"
 #include "workers/worker_pool.hpp"
 
@@ -10,7 +12,6 @@ namespace bnas::nas {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{20};  // how soon a request to stop is passed on
-constexpr int kDeathsByNobody = 3;  // alone with one child, of something that a child is not blamed for at once
 
 /// One request of one child, through as many workers as it takes.
 class Attempt {
@@ -83,8 +84,10 @@ class Attempt {
       throw Interrupted();  // the checkpoint is as good as after any kill
     }
     const bool was_alone = alone_ == Alone::as_suspect;
-    deaths_by_nobody_ += was_alone && death.blame == Death::Blame::nobody ? 1 : 0;
-    if (was_alone && (death.blame == Death::Blame::children || deaths_by_nobody_ == kDeathsByNobody)) {
+    if (was_alone && death.blame == Death::Blame::nobody) {
+      throw std::runtime_error(death.text);  // perhaps for want of the machine's memory: one attempt less
+    }
+    if (was_alone && death.blame == Death::Blame::children) {
       seat.take_blame();
       throw ChildRejected(fmt::format("kernel fault: {}. It happened again with no other child in that worker. {}",
                                       death.text,
@@ -121,7 +124,6 @@ class Attempt {
   const std::uint64_t bytes_;
   const ChildContext& context_;
   Alone alone_ = Alone::no;
-  int deaths_by_nobody_ = 0;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "bnas/core/error.hpp"
 
@@ -11,6 +12,22 @@ namespace bnas::nas {
 namespace {
 
 constexpr int kRecipeVersion = 2;  // raised when the same configuration trains differently than before
+
+/// Of each number that a layer puts out, for as long as a step lasts.
+double kept_bytes(const PlanNode& node, bool signed_later) {
+  constexpr double kBit = 1.0 / 8.0;
+  switch (node.layer.kind) {
+    case LayerKind::conv:
+    case LayerKind::depthwise:
+      return 2.0;  // dot products, which batch norm reads again
+    case LayerKind::batch_norm:
+      return signed_later ? 2.0 * kBit : 4.0;  // signs and the mask of their gradient
+    case LayerKind::sign:
+      return 2.0 * kBit;
+    default:
+      return node.value == ValueKind::binary ? kBit : 4.0;
+  }
+}
 
 }  // namespace
 
@@ -28,6 +45,7 @@ SupervisedTask::SupervisedTask(const SearchSpace& space, const OperationRegistry
     throw Error(ErrorKind::usage, fmt::format("{} training and {} validation images: both must be at least 1",
                                               train.count(), valid.count()));
   }
+  train_images_ = train.count();
   data_digest_ = train.data().digest() + "/" + valid.data().digest();
 }
 
@@ -42,25 +60,33 @@ NetworkPlan SupervisedTask::plan(const Genotype& genotype) const {
   return build_network_plan(space_, genotype, registry_, config_.network);
 }
 
-/// A step keeps at most every layer's output for backward, 4 bytes a real number and 1 bit a sign, and has three
-/// gradients of the largest at hand. Steps of whole and of last batches are recorded with memory of their own, and
-/// evaluation may want as much again without gradients. Weights have a gradient and up to three optimizer slots.
+/// Recorded steps keep their memory to themselves, those of whole batches and those of what an epoch has left; a step
+/// holds what layers keep for backward, and three gradients of the largest output at hand. Evaluation holds outputs of a
+/// layer and its inputs. Weights have a gradient and up to three optimizer slots. Size classes cost up to a quarter.
 std::uint64_t SupervisedTask::memory(const Genotype& genotype) const {
-  constexpr std::uint64_t kLibraries = std::uint64_t{64} << 20;  // workspaces, code of graphs
-  constexpr std::uint64_t kPerWeight = 4 * (2 + 3);
+  constexpr double kLibraries = 64.0 * 1024.0 * 1024.0;  // workspaces, recorded graphs
+  constexpr double kPerWeight = 4.0 * (2 + 3);
+  constexpr double kSizeClasses = 1.2;
   const NetworkPlan network = plan(genotype);
-  const auto batch = static_cast<std::uint64_t>(config_.recipe.batch_size);
-  std::uint64_t outputs = 0;
-  std::uint64_t largest = 0;
+  std::vector<bool> signed_later(network.nodes.size(), false);
   for (const PlanNode& node : network.nodes) {
-    const std::uint64_t numbers = batch * static_cast<std::uint64_t>(node.h) * static_cast<std::uint64_t>(node.w) *
-                                  static_cast<std::uint64_t>(node.c);
-    outputs += node.value == ValueKind::binary ? numbers / 8 : 4 * numbers;
-    largest = std::max(largest, 4 * numbers);
+    if (node.layer.kind == LayerKind::sign) {
+      signed_later[static_cast<std::size_t>(node.inputs[0])] = true;
+    }
   }
+  double kept = 0.0;
+  double largest = 0.0;
+  for (std::size_t i = 0; i < network.nodes.size(); ++i) {
+    const PlanNode& node = network.nodes[i];
+    const double numbers = static_cast<double>(config_.recipe.batch_size) * node.h * node.w * node.c;
+    kept += numbers * kept_bytes(node, signed_later[i]);
+    largest = std::max(largest, 4.0 * numbers);
+  }
+  const double last_batch = static_cast<double>(train_images_ % config_.recipe.batch_size) / config_.recipe.batch_size;
   const NetworkCost cost = network.cost();
-  const auto weights = static_cast<std::uint64_t>(cost.binary_weights + cost.real_weights);
-  return 3 * outputs + 2 * 3 * largest + kPerWeight * weights + kLibraries;
+  const auto weights = static_cast<double>(cost.binary_weights + cost.real_weights);
+  return static_cast<std::uint64_t>(
+      kSizeClasses * ((1.0 + last_batch) * (kept + 3.0 * largest) + 3.0 * largest + kPerWeight * weights) + kLibraries);
 }
 
 }  // namespace bnas::nas

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/nas/supervised_trainer.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -242,6 +243,34 @@ TEST_F(SupervisedTrainerTest, RefusesWhatCannotWork) {
   config_.network.dense = {3};
   config_.recipe.loss = "squared_hinges";
   EXPECT_THROW(make_trainer(), Error);
+}
+
+TEST_F(SupervisedTrainerTest, MemoryIsForetold) {
+  constexpr double kLibraries = 64.0 * 1024.0 * 1024.0;  // that a CPU does not need
+  for (const int batch : {32, 128}) {
+    for (const Block block : {Block{-1, 0, -1, 1}, Block{-1, 2, -2, 2}, Block{-1, 1, -1, 1}}) {
+      config_.recipe.batch_size = batch;
+      config_.network.filters = {64, 128};
+      trial_.genotype = Genotype{{block}};
+      trial_.text = space_.text(trial_.genotype);
+      trial_.budget.epochs = 1;
+      auto trainer = make_trainer();
+      const Stream* seen = nullptr;
+      double used = 0.0;
+      ChildContext context = child(fmt::format("{}.{}", batch, trial_.text));
+      context.on_stream = [&](const Stream* stream) {
+        if (stream == nullptr) {
+          const MemoryStats memory = seen->memory();
+          used = static_cast<double>(memory.in_use + memory.cached);
+        }
+        seen = stream;
+      };
+      trainer.train(trial_, context);
+      const double foretold = static_cast<double>(trainer.task().memory(trial_.genotype)) - kLibraries;
+      EXPECT_GE(foretold, used) << batch << " " << trial_.text;
+      EXPECT_LE(foretold, 1.8 * used) << batch << " " << trial_.text;
+    }
+  }
 }
 
 TEST_F(SupervisedTrainerTest, ProfilersSeeEpochsStepsAndCheckpoints) {

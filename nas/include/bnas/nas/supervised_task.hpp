@@ -39,6 +39,7 @@ class SupervisedTask final : public ChildTask {
   const OperationRegistry& registry_;
   TrainerConfig config_;
   std::string data_digest_;
+  std::int64_t train_images_ = 0;
 };
 
 }  // namespace bnas::nas
