@@ -92,8 +92,8 @@ struct SearchHost : nas::WorkerHost {
 }  // namespace
 
 ChildWorkers make_child_workers(const Config& config, SearchObjects& objects, const RunDirectory& run) {
-  const bool processes = config.isolation == "process" ||
-                         (config.isolation == "auto" && objects.devices.front().type != DeviceType::cpu);
+  const bool processes =
+      config.isolation == "process" || (config.isolation == "auto" && objects.devices.front().type != DeviceType::cpu);
   return processes ? make_processes(config, objects, run) : make_threads(config, objects);
 }
 

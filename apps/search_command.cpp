@@ -7,6 +7,7 @@
 
 #include "bnas/core/io/file.hpp"
 #include "bnas/nas/history.hpp"
+#include "child_workers.hpp"
 #include "cli/build_info.hpp"
 #include "cli/calibration.hpp"
 #include "cli/exit_code.hpp"
@@ -15,7 +16,6 @@
 #include "cli/run_directory.hpp"
 #include "cli/search_monitor.hpp"
 #include "cli/signals.hpp"
-#include "child_workers.hpp"
 #include "search_commands.hpp"
 #include "search_objects.hpp"
 
@@ -33,7 +33,9 @@ double disk_needed(const Config& config, const SearchObjects& objects) {
       level_cost(*objects.task, objects.space, static_cast<int>(config.blocks)).largest_weights * 4.0;
   const double trials = static_cast<double>(objects.strategy->planned_trials());
   constexpr double kStore = 64.0 * 1024.0 * 1024.0;
-  return 2.0 * weights * (2.0 * 4.0 * worker_count(config) * static_cast<double>(objects.devices.size()) + 5.0 * trials) + kStore;
+  return 2.0 * weights *
+             (2.0 * 4.0 * worker_count(config) * static_cast<double>(objects.devices.size()) + 5.0 * trials) +
+         kStore;
 }
 
 /// What a store must say of its run before the first trial, or said when it began.
@@ -116,8 +118,9 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
   const auto store = nas::open_sqlite_store(run.store());
   check_fingerprint(*store, objects, run.root());
   const ChildWorkers workers = make_child_workers(config, objects, run);
-  const std::string title = fmt::format("bnas_search {}  {}  {}  seed {}  {} x{}  {}", version(), config.strategy,
-                                        objects.data_text, config.seed, objects.device_text, workers.at_once, run.root().string());
+  const std::string title =
+      fmt::format("bnas_search {}  {}  {}  seed {}  {} x{}  {}", version(), config.strategy, objects.data_text,
+                  config.seed, objects.device_text, workers.at_once, run.root().string());
   SearchMonitor monitor({.root = run.root(),
                          .title = title,
                          .levels = static_cast<int>(config.blocks),

@@ -142,8 +142,8 @@ SearchObjects::SearchObjects(const Config& config)
   data_record = parts->record;
   train_images = parts->train.count();
   data_text = fmt::format("{} {}/{}", config.dataset, parts->train.count(), parts->valid.count());
-  task = std::make_unique<nas::SupervisedTask>(space, registry, make_trainer_config(config), parts->train,
-                                               parts->valid);
+  task =
+      std::make_unique<nas::SupervisedTask>(space, registry, make_trainer_config(config), parts->train, parts->valid);
   strategy = make_search_strategy(config, space);
   std::vector<std::string> names;
   for (const Device device : devices) {

@@ -28,7 +28,7 @@ struct SearchObjects {
   std::string data_text;    ///< "fashion-mnist 10000/5000"
   std::int64_t train_images = 0;
   std::vector<Device> devices;
-  std::string device_text;  ///< "cuda:0,cuda:1"
+  std::string device_text;          ///< "cuda:0,cuda:1"
   std::optional<TrainValid> parts;  ///< until whoever trains has them
   std::unique_ptr<nas::SupervisedTask> task;
   std::unique_ptr<nas::Strategy> strategy;

@@ -61,8 +61,9 @@ std::vector<Device> find_devices(std::string_view list) {
       throw Error(ErrorKind::usage, "device " + device.text() + " is named twice in '" + std::string(list) + "'");
     }
     if (!out.empty() && out.front().type != device.type) {
-      throw Error(ErrorKind::usage, "'" + std::string(list) + "' mixes kinds of devices, whose results would differ in "
-                                                              "the last digits: name devices of one kind");
+      throw Error(ErrorKind::usage, "'" + std::string(list) +
+                                        "' mixes kinds of devices, whose results would differ in "
+                                        "the last digits: name devices of one kind");
     }
     out.push_back(device);
   };
@@ -70,8 +71,8 @@ std::vector<Device> find_devices(std::string_view list) {
     const std::size_t end = std::min(list.find(',', begin), list.size());
     const std::string_view name = list.substr(begin, end - begin);
     const Device device = Device::parse(name);
-    const cuda_backend::Devices found = device.type == DeviceType::cuda ? cuda_backend::devices()
-                                                                        : cuda_backend::Devices{};
+    const cuda_backend::Devices found =
+        device.type == DeviceType::cuda ? cuda_backend::devices() : cuda_backend::Devices{};
     require_present(device, found);
     const int count = name == "cuda" ? found.count : 1;
     for (int i = 0; i < count; ++i) {

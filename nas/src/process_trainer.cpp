@@ -89,10 +89,9 @@ class Attempt {
     }
     if (was_alone && death.blame == Death::Blame::children) {
       seat.take_blame();
-      throw ChildRejected(fmt::format("kernel fault: {}. It happened again with no other child in that worker. {}",
-                                      death.text,
-                                      seat.device() == "cpu" ? "Run it in a debugger"
-                                                             : "Run it under compute-sanitizer (docs/profiling.md)"));
+      throw ChildRejected(fmt::format(
+          "kernel fault: {}. It happened again with no other child in that worker. {}", death.text,
+          seat.device() == "cpu" ? "Run it in a debugger" : "Run it under compute-sanitizer (docs/profiling.md)"));
     }
     const bool suspect = death.blame != Death::Blame::device;
     alone_ = suspect ? Alone::as_suspect : alone_;
@@ -104,8 +103,9 @@ class Attempt {
       throw_error(error);
     } catch (const OutOfMemory& out) {
       if (alone_ == Alone::for_memory) {
-        throw ChildRejected(fmt::format("{}: too little memory for this child even alone, about {} MiB were expected: {}",
-                                        seat.device(), bytes_ >> 20, out.what()));
+        throw ChildRejected(
+            fmt::format("{}: too little memory for this child even alone, about {} MiB were expected: {}",
+                        seat.device(), bytes_ >> 20, out.what()));
       }
       alone_ = Alone::for_memory;
       seat.lower_limit();
@@ -147,10 +147,8 @@ Trial ProcessTrainer::train(const Trial& trial, const ChildContext& context) {
 double ProcessTrainer::finish(const Trial& trial, const std::filesystem::path& directory,
                               const std::filesystem::path& out) {
   const std::uint64_t memory = task_.memory(trial.genotype);
-  const Json request{{"type", "finish"},
-                     {"trial", to_json(trial)},
-                     {"directory", directory.string()},
-                     {"out", out.string()}};
+  const Json request{
+      {"type", "finish"}, {"trial", to_json(trial)}, {"directory", directory.string()}, {"out", out.string()}};
   const ChildContext context{directory, nullptr, {}, {}};
   return Attempt(*pool_, request, memory + memory / 10, context).run().at("accuracy").get<double>();
 }

@@ -61,8 +61,8 @@ NetworkPlan SupervisedTask::plan(const Genotype& genotype) const {
 }
 
 /// Recorded steps keep their memory to themselves, those of whole batches and those of what an epoch has left; a step
-/// holds what layers keep for backward, and three gradients of the largest output at hand. Evaluation holds outputs of a
-/// layer and its inputs. Weights have a gradient and up to three optimizer slots. Size classes cost up to a quarter.
+/// holds what layers keep for backward, and three gradients of the largest output at hand. Evaluation holds outputs of
+/// a layer and its inputs. Weights have a gradient and up to three optimizer slots. Size classes cost up to a quarter.
 std::uint64_t SupervisedTask::memory(const Genotype& genotype) const {
   constexpr double kLibraries = 64.0 * 1024.0 * 1024.0;  // workspaces, recorded graphs
   constexpr double kPerWeight = 4.0 * (2 + 3);

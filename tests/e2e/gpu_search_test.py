@@ -64,24 +64,76 @@ class GpuSearch(unittest.TestCase):
                                   BNAS_EMU_BLOCK_SEED=str(seed))
                 self.assertEqual(run, expected)
 
-    def test_a_fault_of_the_device_loses_nothing(self):
-        """The process leaves with 75; another one goes on from there. Faults are injected by the emulator alone."""
+    def run_with_fault(self, name, fault, *flags, **environment):
+        """A search with two children at once into which the emulator injects a fault; its exit code and messages."""
+        run = self.root / name
+        done = subprocess.run([PROGRAM, self.root / "search.toml", "--run-dir", run, "--device", "cuda", "--workers",
+                               "2", *flags], capture_output=True, text=True, timeout=300,
+                              env={**os.environ, "BNAS_EMU_FAULT": fault, **environment})
+        log = run / "logs" / "search.log"
+        return done.returncode, done.stderr + (log.read_text() if log.exists() else "")
+
+    def results(self, name):
+        return tuple((self.root / name / file).read_text() for file in ("architectures.txt", "train_history.csv"))
+
+    def need_emulator(self):
         if not os.environ.get("LD_LIBRARY_PATH", "").endswith("emulator"):
-            self.skipTest("needs the emulator")
+            self.skipTest("faults are injected by the emulator")
+
+    def test_a_fault_of_the_device_changes_nothing(self):
+        """Another worker process goes on from the checkpoints. Kernels are replayed by the hundred, calls made by the
+        thousand: each fault hits a child in the middle."""
+        self.need_emulator()
         expected = self.search("undisturbed", "--device", "cuda", "--workers", "2")
-        # Kernels are replayed by the hundred, calls made by the thousand: each hits a child in the middle.
-        for fault in ("illegal_address:nth=300", "launch_failure:nth=700", "ecc:nth=2000", "device_lost:nth=2000"):
+        for fault in ("illegal_address:nth=300", "launch_failure:nth=700", "unknown:nth=2000", "hang:nth=500",
+                      "oom:nth=60"):
             with self.subTest(fault=fault):
-                run = self.root / fault.split(":")[0]
-                command = [PROGRAM, self.root / "search.toml", "--run-dir", run, "--device", "cuda", "--workers", "2"]
-                done = subprocess.run(command, capture_output=True, text=True, timeout=300,
-                                      env={**os.environ, "BNAS_EMU_FAULT": fault})
-                self.assertEqual(done.returncode, 75, done.stderr[-3000:])
-                self.assertIn(f"bnas_search resume {run}", done.stderr)
-                done = subprocess.run([PROGRAM, "resume", run], capture_output=True, text=True, timeout=300)
+                kind = fault.split(":")[0]
+                code, text = self.run_with_fault(kind, f"{fault},once={self.root / kind}.mark", "--hang-seconds", "5")
+                self.assertEqual(code, 0, text[-3000:])
+                self.assertIn("trying again alone" if kind == "oom" else "going on from its checkpoint", text)
+                self.assertEqual(self.results(kind), expected)
+
+    def test_a_lost_device_ends_the_search_resumable_or_leaves_it_to_the_others(self):
+        self.need_emulator()
+        expected = self.search("undisturbed", "--device", "cuda", "--workers", "2")
+        for fault in ("ecc:nth=2000", "device_lost:nth=2000"):
+            with self.subTest(fault=fault):
+                kind = fault.split(":")[0]
+                code, text = self.run_with_fault(kind, fault)
+                self.assertEqual(code, 75, text[-3000:])
+                self.assertIn(f"bnas_search resume {self.root / kind}", text)
+                done = subprocess.run([PROGRAM, "resume", self.root / kind], capture_output=True, text=True, timeout=300)
                 self.assertEqual(done.returncode, 0, done.stderr[-3000:])
-                found = tuple((run / file).read_text() for file in ("architectures.txt", "train_history.csv"))
-                self.assertEqual(found, expected)
+                self.assertEqual(self.results(kind), expected)
+                code, text = self.run_with_fault(kind + "2", f"{fault},once={self.root / kind}.mark",
+                                                 BNAS_EMU_DEVICES="2")
+                self.assertEqual(code, 0, text[-3000:])
+                self.assertEqual(self.results(kind + "2"), expected)
+                self.assertTrue((self.root / (kind + "2") / "logs" / "worker-cuda-1.log").exists())
+
+    def test_a_child_whose_kernel_faults_fails_alone(self):
+        """Of four children at once one uses the depthwise kernel, which faults each time."""
+        self.need_emulator()
+        flags = ("--device", "cuda", "--workers", "4", "--blocks", "1")
+        undisturbed = self.search("undisturbed", *flags)[1].splitlines()
+        run = self.root / "poisoned"
+        done = subprocess.run([PROGRAM, self.root / "search.toml", "--run-dir", run, *flags], capture_output=True,
+                              text=True, timeout=300,
+                              env={**os.environ, "BNAS_EMU_FAULT": "illegal_address:kernel=depthwise,nth=2,always"})
+        self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+        found = (run / "train_history.csv").read_text().splitlines()
+        self.assertEqual(len(undisturbed), 4)
+        self.assertEqual(found, undisturbed[:1] + undisturbed[2:])  # a failed child is no row
+        log = (run / "logs" / "search.log").read_text()
+        self.assertRegex(log, r"child 2 failed: .*kernel fault.*cudaErrorIllegalAddress.*compute-sanitizer")
+        self.assertNotRegex(log, r"child [134] failed")
+
+    def test_in_threads_a_fault_ends_the_process(self):
+        self.need_emulator()
+        code, text = self.run_with_fault("threads", "illegal_address:nth=300", "--isolation", "thread")
+        self.assertEqual(code, 75, text[-3000:])
+        self.assertIn(f"bnas_search resume {self.root / 'threads'}", text)
 
 
 if __name__ == "__main__":

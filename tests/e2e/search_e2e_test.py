@@ -168,6 +168,75 @@ class SearchTest(unittest.TestCase):
         first.kill()
         first.wait()
 
+    # With worker processes: whoever of them dies, the result is that of threads.
+
+    @staticmethod
+    def workers_of(process):
+        """Process ids of the workers that `process` has started."""
+        found = []
+        for task in pathlib.Path(f"/proc/{process.pid}/task").glob("*/children"):
+            try:
+                found += [int(pid) for pid in task.read_text().split()]
+            except OSError:  # the thread has ended
+                pass
+        return found
+
+    def test_processes_do_not_matter(self):
+        for workers in (1, 4):
+            run = self.root / f"processes{workers}"
+            done = search(command(run, f"--workers={workers}", "--isolation=process"))
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            self.assert_same(run)
+
+    def test_workers_killed_at_random_moments(self):
+        generator = random.Random(2)
+        for i in range(4):  # three deaths of a worker within ten minutes are forgiven, one after 1, 4 and 16 s
+            run = self.root / f"worker-kill{i}"
+            process = subprocess.Popen(command(run, "--workers=3", "--isolation=process", "--json"),
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            for _ in range(generator.randrange(2, self.events)):
+                process.stdout.readline()
+            for worker in self.workers_of(process):
+                os.kill(worker, signal.SIGKILL)
+            process.stdout.read()
+            process.stdout.close()
+            self.assertEqual(process.wait(60), 0)
+            self.assert_same(run)
+
+    def test_workers_leave_with_a_killed_search(self):
+        run = self.root / "orphans"
+        process = subprocess.Popen(command(run, "--epochs=2000", "--isolation=process"), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        wait_for(process, lambda: list(run.glob("checkpoints/*/checkpoint*")))
+        workers = self.workers_of(process)
+        self.assertEqual(len(workers), 1)
+        process.kill()
+        process.wait()
+        def alive():
+            try:
+                state = pathlib.Path(f"/proc/{workers[0]}/stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                return False
+            return state not in "ZX"  # its new parent may be slow to bury it
+
+        deadline = time.monotonic() + 1.0
+        while alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertFalse(alive(), "a worker outlives its search")
+
+    def test_a_signal_to_all_processes_leaves_and_resumes(self):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            run = self.root / f"group{code}"
+            arguments = command(run, "--epochs=2000", "--isolation=process", "--workers=2")
+            process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                       start_new_session=True)
+            wait_for(process, lambda r=run: list(r.glob("checkpoints/*/checkpoint*")))
+            os.killpg(process.pid, number)
+            message = process.communicate(timeout=60)[1].decode()
+            self.assertEqual(process.returncode, code, message)
+            self.assertIn("bnas_search resume", message)
+            self.assertNotIn("signal", (run / "logs" / "search.log").read_text())  # no worker died of it
+
 
 if __name__ == "__main__":
     PROGRAM = sys.argv.pop(1)

@@ -227,8 +227,7 @@ TEST(ProcessTrainer, KillingWorkersAtAnyTimeChangesNothing) {
       std::this_thread::yield();
     }
     for (const RandomKey key{3, 0, RandomPurpose::synthetic}; kills < 10 && !over; ++kills) {
-      std::this_thread::sleep_for(
-          std::chrono::milliseconds(20 + key.below(static_cast<std::uint64_t>(2 * kills), 60)));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20 + key.below(static_cast<std::uint64_t>(2 * kills), 60)));
       const std::vector<pid_t> alive = workers();
       if (!alive.empty()) {
         kill(alive[key.below(static_cast<std::uint64_t>(2 * kills + 1), static_cast<std::uint32_t>(alive.size()))],

@@ -41,7 +41,8 @@ struct ToySearch {
     arm(faulty);
     const auto strategy_now = nas::make_strategy(strategy, space, std::make_unique<ToySurrogate>());
     const auto text = [this](const nas::Genotype& g) { return space.text(g); };
-    const nas::SearchEnd end = nas::run_search(*strategy_now, other_trainer == nullptr ? trainer : *other_trainer, faulty, text, options, observer, stop);
+    const nas::SearchEnd end = nas::run_search(*strategy_now, other_trainer == nullptr ? trainer : *other_trainer,
+                                               faulty, text, options, observer, stop);
     writes = faulty.writes();
     nas::export_history(store->trials(), space, directory);
     return end;

@@ -24,7 +24,9 @@ constexpr std::chrono::seconds kGrace{2};         // between SIGABRT, which may 
 constexpr std::chrono::seconds kPause{5};         // a longer tick means that this process was stopped
 constexpr std::size_t kStepsKept = 33;
 
-WorkerPool::Clock::duration seconds(double s) { return duration_cast<WorkerPool::Clock::duration>(duration<double>(s)); }
+WorkerPool::Clock::duration seconds(double s) {
+  return duration_cast<WorkerPool::Clock::duration>(duration<double>(s));
+}
 
 double median(std::deque<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -332,8 +334,8 @@ WorkerPool::Place* WorkerPool::choose(std::uint64_t bytes, bool alone, const voi
     }
   }
   if (too_small) {
-    throw ChildRejected(fmt::format("needs {} MiB of memory, the largest device has {} MiB for it", bytes >> 20,
-                                    largest >> 20));
+    throw ChildRejected(
+        fmt::format("needs {} MiB of memory, the largest device has {} MiB for it", bytes >> 20, largest >> 20));
   }
   for (Place& place : places_) {
     place.wanted = place.wanted == who ? nullptr : place.wanted;

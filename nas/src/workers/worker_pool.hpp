@@ -64,17 +64,17 @@ class WorkerPool {
     State state = State::resting;
     std::unique_ptr<WorkerProcess> process;
     std::string description;
-    std::uint64_t capacity = 0;  // bytes that children may use
-    int limit;                   // children at once
-    bool exclusive = false;      // whoever sits here sits alone
+    std::uint64_t capacity = 0;    // bytes that children may use
+    int limit;                     // children at once
+    bool exclusive = false;        // whoever sits here sits alone
     const void* wanted = nullptr;  // by one who waits to be alone: nobody else may sit down
     std::vector<Seat*> seats;
     RestartCount restarts;
     Clock::time_point since;  // starting; resting: when to start
     std::optional<std::pair<FaultScope, std::string>> fault;
-    bool unclear_before = false;   // the last death was an unclear fault
-    bool lost = false;             // the device itself is
-    std::string hang;              // why it is being killed
+    bool unclear_before = false;  // the last death was an unclear fault
+    bool lost = false;            // the device itself is
+    std::string hang;             // why it is being killed
     std::optional<Clock::time_point> kill_at;
     std::string last_death;
   };

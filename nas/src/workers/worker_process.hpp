@@ -14,8 +14,8 @@ namespace bnas::nas {
 
 /// How a process ended.
 struct ProcessEnd {
-  int signal = 0;  ///< that killed it, or 0
-  int code = 0;    ///< its exit code otherwise
+  int signal = 0;          ///< that killed it, or 0
+  int code = 0;            ///< its exit code otherwise
   std::string last_words;  ///< the end of what it wrote to its log, on one line
 
   /// "killed by signal 9 (Killed)", "exit code 99"; with the last words.
