@@ -21,7 +21,9 @@ constexpr auto kTensor = Conv2dMethod::tensor_cores;
 
 const Conv2dKind kKinds[] = {
     {"forward", kForward, false, false, kDirect},
+    {"forward_bits", kForward, false, true, kDirect},
     {"forward_depthwise", kForward, true, false, kDirect},
+    {"forward_depthwise_bits", kForward, true, true, kDirect},
     {"input_floats", kInput, false, false, kDirect},
     {"input_bits", kInput, false, true, kDirect},
     {"input_bits_tensor_cores", kInput, false, true, kTensor},
@@ -249,13 +251,13 @@ TEST(Conv2dPlan, RefusesWhatNoMethodTakes) {
   EXPECT_EQ(code({.dims = dims_of(1, 2, 1, 1, 1, 3)}), StatusCode::invalid_argument);
   EXPECT_EQ(code({.dims = dims_of(1, 3, 1, 1, 1, 3)}), StatusCode::ok);
   EXPECT_EQ(code({.dims = dims_of(1, 1, 1, 2, 3), .depthwise = true}), StatusCode::invalid_argument);
-  EXPECT_EQ(code({.bits = true}), StatusCode::invalid_argument);
   EXPECT_EQ(code({.dims = dims_of(1 << 15, 1 << 10, 1 << 5, 1, 1)}), StatusCode::unsupported);
   Conv2dOptions forced;
   forced.compute_capability = 80;
   forced.method = kTensor;
   EXPECT_EQ(code({.pass = kInput, .bits = true}, forced), StatusCode::ok);
   EXPECT_EQ(code({.pass = kInput}, forced), StatusCode::unsupported);
+  EXPECT_EQ(code({.pass = kForward, .bits = true}, forced), StatusCode::unsupported);
   EXPECT_EQ(code({.pass = kInput, .bits = true, .depthwise = true}, forced), StatusCode::unsupported);
   forced.method = Conv2dMethod::cudnn;
   EXPECT_EQ(code({}, forced), StatusCode::unsupported);  // without a handle
@@ -282,7 +284,8 @@ TEST(Conv2dLaunch, RefusesArgumentsThatDoNotFitThePlan) {
   const auto invalid = StatusCode::invalid_argument, small = StatusCode::workspace_too_small;
   EXPECT_EQ(conv2d(forward, nullptr, x, out, scratch, stream.get()).code, invalid);
   EXPECT_EQ(conv2d(forward, x, x, nullptr, scratch, stream.get()).code, invalid);
-  EXPECT_EQ(conv2d(input, x, x, out, scratch, stream.get()).code, invalid);  // the plan of another pass
+  EXPECT_EQ(conv2d(forward, x, bits, out, scratch, stream.get()).code, invalid);  // bits for floats
+  EXPECT_EQ(conv2d(input, x, x, out, scratch, stream.get()).code, invalid);       // the plan of another pass
   EXPECT_EQ(conv2d_backward_input(input, x, x, out, false, scratch, stream.get()).code, invalid);  // floats for bits
   EXPECT_EQ(conv2d_backward_weight(input, x, bits, out, false, scratch, stream.get()).code, invalid);
   EXPECT_EQ(conv2d_backward_weight(weight, x, bits, nullptr, false, scratch, stream.get()).code, invalid);

@@ -12,11 +12,10 @@ void require_operands(const char* op, const Var& x, const Var& w) {
   require_dtype(op, "weights", w.value, {DType::f32, DType::bit});
 }
 
-/// Forward kernels read floats, so bits are widened for the call; what is kept for backward stays bits.
 template <class Forward, class BackwardInput, class BackwardWeight>
 Var convolve(Context& ctx, const char* op, const Var& x, const Var& w, const Conv2dDims& dims) {
   Tensor y(ctx.stream, {dims.n, dims.oh(), dims.ow(), dims.o}, DType::f32);
-  dispatch<Forward>(ctx.stream, x.value, as_float(ctx.stream, w.value), dims, y);
+  dispatch<Forward>(ctx.stream, x.value, w.value, dims, y);
   return ctx.record(op, std::move(y), {x, w}, {x.value, w.value}, [dims](BackwardContext& bw) {
     if (bw.wants(0)) {
       GradSlot dx = bw.dx(0);

@@ -31,17 +31,17 @@ bool matches(const Conv2dPlan& plan, const Operand& operand) {
 
 }  // namespace
 
-Status conv2d(const Conv2dPlan& plan, const float* x, const float* w, float* y, const Scratch& scratch,
-              cudaStream_t stream, const Handles* handles) {
-  if (x == nullptr || w == nullptr || y == nullptr) {
-    return invalid_argument("conv2d: x, w or y is null");
+Status conv2d(const Conv2dPlan& plan, const float* x, Operand w, float* y, const Scratch& scratch, cudaStream_t stream,
+              const Handles* handles) {
+  if (x == nullptr || !matches(plan, w) || y == nullptr) {
+    return invalid_argument("conv2d: x, w or y is null, or w is not what the plan is for");
   }
   if (const Status status = check(plan, Conv2dPass::forward, scratch, handles); !status.ok()) {
     return status;
   }
   const Conv2dDims& d = plan.problem.dims;
   if (plan.method == Conv2dMethod::cudnn) {
-    return cudnn::forward(d, x, w, y, scratch, *handles);
+    return cudnn::forward(d, x, w.floats, y, scratch, *handles);
   }
   return plan.problem.depthwise ? launch_forward_depthwise(d, x, w, y, stream)
                                 : launch_forward_direct(d, x, w, y, stream);

@@ -10,7 +10,8 @@ namespace bnas::cuda {
 namespace {
 
 /// y[p][c] = sum over taps of x[pixel under the tap][c] w[tap][c].
-__global__ void depthwise_conv2d_kernel(const float* x, const float* w, Conv2dDims d, float* y) {
+template <class Rows>
+__global__ void depthwise_conv2d_kernel(const float* x, Rows w, Conv2dDims d, float* y) {
   const int oh = d.oh();
   const int ow = d.ow();
   const float outside = d.pad_value == PadValue::one ? 1.0F : 0.0F;
@@ -24,7 +25,7 @@ __global__ void depthwise_conv2d_kernel(const float* x, const float* w, Conv2dDi
         const int ix = p.x * d.stride_w + kx - d.pad_w.begin;
         const std::int64_t row = (static_cast<std::int64_t>(p.n) * d.h + iy) * d.w + ix;
         const float value = inside(iy, ix, d.h, d.w) ? __ldg(x + row * d.c + c) : outside;
-        sum = fmaf(value, __ldg(w + (ky * d.kw + kx) * d.c + c), sum);
+        sum = fmaf(value, w.at(ky * d.kw + kx, c), sum);
       }
     }
     y[i] = sum;
@@ -81,8 +82,13 @@ KernelInfo backward_input_depthwise_info(const Conv2dDims& dims) {
   return element_info("depthwise_conv2d_backward_input_kernel", backward_input_grid(dims));
 }
 
-Status launch_forward_depthwise(const Conv2dDims& d, const float* x, const float* w, float* y, cudaStream_t stream) {
-  depthwise_conv2d_kernel<<<forward_blocks(d), kBlockThreads, 0, stream>>>(x, w, d, y);
+Status launch_forward_depthwise(const Conv2dDims& d, const float* x, Operand w, float* y, cudaStream_t stream) {
+  const unsigned blocks = forward_blocks(d);
+  if (w.bits != nullptr) {
+    depthwise_conv2d_kernel<<<blocks, kBlockThreads, 0, stream>>>(x, BitRows{w.bits, d.c}, d, y);
+  } else {
+    depthwise_conv2d_kernel<<<blocks, kBlockThreads, 0, stream>>>(x, FloatRows{w.floats, d.c}, d, y);
+  }
   return launched("depthwise_conv2d");
 }
 

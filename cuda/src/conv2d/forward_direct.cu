@@ -2,6 +2,7 @@
 // y = conv(x, w) on CUDA cores. A stem has one or three channels: too few for the tiles of a matrix product.
 #include "conv2d/kernels.hpp"
 #include "support/launch.cuh"
+#include "support/operand.cuh"
 #include "support/pixels.cuh"
 
 namespace bnas::cuda {
@@ -16,20 +17,22 @@ constexpr int kChunk = 128;           // weights of a filter in shared memory at
 constexpr int kPitch = kFilters + 4;  // spreads the columns over banks, keeps 16-byte alignment
 
 /// Weights first .. first + kChunk - 1 of the block's filters, transposed to [k][filter], 0 beyond their end.
-__device__ void stage_weights(const float* w, int filter, int filters, int first, int depth,
+template <class Rows>
+__device__ void stage_weights(const Rows& w, const Conv2dDims& d, int filter, int first,
                               float (&staged)[kChunk][kPitch]) {
+  const int taps = d.kh * d.kw;
   for (int i = static_cast<int>(threadIdx.x); i < kChunk * kFilters; i += kThreads) {
-    const int k = i % kChunk;
-    const int f = i / kChunk;
-    const bool exists = first + k < depth && filter + f < filters;
-    staged[k][f] = exists ? __ldg(w + static_cast<std::int64_t>(filter + f) * depth + first + k) : 0.0F;
+    const int k = first + i % kChunk;
+    const int f = filter + i / kChunk;
+    const bool exists = k < d.k() && f < d.o;
+    staged[k - first][f - filter] = exists ? w.at(static_cast<std::int64_t>(f) * taps + k / d.c, k % d.c) : 0.0F;
   }
 }
 
 /// Block (x, y): kBlockPixels pixels of y times kFilters filters; a thread sums kPixels x 4 of them over taps and
 /// channels in order of memory. Neighbouring threads hold neighbouring filters, so that y is written in whole rows.
-__global__ void __launch_bounds__(kThreads)
-    conv2d_direct_kernel(const float* x, const float* w, Conv2dDims d, float* y) {
+template <class Rows>
+__global__ void __launch_bounds__(kThreads) conv2d_direct_kernel(const float* x, Rows w, Conv2dDims d, float* y) {
   __shared__ alignas(16) float staged[kChunk][kPitch];
   const int oh = d.oh();
   const int ow = d.ow();
@@ -53,7 +56,7 @@ __global__ void __launch_bounds__(kThreads)
   int c = 0;
   for (int chunk = 0; chunk < depth; chunk += kChunk) {
     __syncthreads();
-    stage_weights(w, filter, d.o, chunk, depth, staged);
+    stage_weights(w, d, filter, chunk, staged);
     __syncthreads();
     const int end = min(kChunk, depth - chunk);
     for (int k = 0; k < end; ++k) {
@@ -117,8 +120,13 @@ KernelInfo forward_direct_info(const Conv2dDims& dims) {
           kFilters};
 }
 
-Status launch_forward_direct(const Conv2dDims& dims, const float* x, const float* w, float* y, cudaStream_t stream) {
-  conv2d_direct_kernel<<<grid_for(dims), kThreads, 0, stream>>>(x, w, dims, y);
+Status launch_forward_direct(const Conv2dDims& dims, const float* x, Operand w, float* y, cudaStream_t stream) {
+  const dim3 grid = grid_for(dims);
+  if (w.bits != nullptr) {
+    conv2d_direct_kernel<<<grid, kThreads, 0, stream>>>(x, BitRows{w.bits, dims.c}, dims, y);
+  } else {
+    conv2d_direct_kernel<<<grid, kThreads, 0, stream>>>(x, FloatRows{w.floats, dims.c}, dims, y);
+  }
   return launched("conv2d");
 }
 

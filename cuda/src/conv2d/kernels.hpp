@@ -29,8 +29,8 @@ KernelInfo backward_input_tensor_info(const Conv2dDims& dims);
 KernelInfo backward_weight_direct_info(const Conv2dPlan& plan);
 KernelInfo backward_weight_tensor_info(const Conv2dPlan& plan);
 
-Status launch_forward_direct(const Conv2dDims& dims, const float* x, const float* w, float* y, cudaStream_t stream);
-Status launch_forward_depthwise(const Conv2dDims& dims, const float* x, const float* w, float* y, cudaStream_t stream);
+Status launch_forward_direct(const Conv2dDims& dims, const float* x, Operand w, float* y, cudaStream_t stream);
+Status launch_forward_depthwise(const Conv2dDims& dims, const float* x, Operand w, float* y, cudaStream_t stream);
 
 Status launch_backward_input_direct(const Conv2dDims& dims, const float* dy, Operand w, float* dx, bool accumulate,
                                     cudaStream_t stream);

@@ -24,9 +24,6 @@ Status check(const Conv2dProblem& problem) {
   if (problem.depthwise && d.o != d.c) {
     return invalid_argument("conv2d: a depthwise convolution has as many filters as channels");
   }
-  if (problem.bits && problem.pass == Conv2dPass::forward) {
-    return invalid_argument("conv2d: the forward pass takes floats; binary_conv2d takes bits");
-  }
   const auto n = std::int64_t{d.n};
   if (n * d.h * d.w > kMaxPixels || n * d.oh() * d.ow() > kMaxPixels || std::int64_t{d.kh} * d.kw * d.c > kMaxPixels ||
       std::int64_t{d.stride_h} * d.stride_w > kMaxGridYZ || d.o / 16 >= kMaxGridYZ || d.c / 16 >= kMaxGridYZ) {
@@ -36,7 +33,7 @@ Status check(const Conv2dProblem& problem) {
 }
 
 bool tensor_cores_take(const Conv2dProblem& problem, const Conv2dOptions& options) {
-  return problem.bits && !problem.depthwise && options.compute_capability >= 80;
+  return problem.pass != Conv2dPass::forward && problem.bits && !problem.depthwise && options.compute_capability >= 80;
 }
 
 bool cudnn_takes(const Conv2dProblem& problem, const Conv2dOptions& options) {

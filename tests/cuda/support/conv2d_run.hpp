@@ -118,7 +118,7 @@ class Conv2dRun {
     const Operand b = case_.kind.bits ? Operand(bits_.data()) : Operand(floats_.data());
     switch (case_.kind.pass) {
       case Conv2dPass::forward:
-        return conv2d(plan_, a_.data(), floats_.data(), out_.data(), scratch_.get(), stream, handles);
+        return conv2d(plan_, a_.data(), b, out_.data(), scratch_.get(), stream, handles);
       case Conv2dPass::backward_input:
         return conv2d_backward_input(plan_, a_.data(), b, out_.data(), accumulate, scratch_.get(), stream, handles);
       case Conv2dPass::backward_weight:

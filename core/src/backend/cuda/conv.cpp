@@ -39,11 +39,12 @@ template <class Op, bool kDepthwise>
 void forward(Stream& stream, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y) {
   Call call(Op::name, stream);
   call.expect("x", x, DType::f32, x_shape(dims));
-  call.expect("w", w, DType::f32, w_shape(dims, kDepthwise));
+  call.expect_f32_or_bits("w", w);
+  call.expect("w", w, w.dtype(), w_shape(dims, kDepthwise));
   call.expect("y", y, DType::f32, y_shape(dims));
-  run(call, {cuda::Conv2dPass::forward, dims, false, kDepthwise},
+  run(call, {cuda::Conv2dPass::forward, dims, w.dtype() == DType::bit, kDepthwise},
       [&](const cuda::Conv2dPlan& plan, const cuda::Scratch& scratch, const cuda::Handles* handles) {
-        return cuda::conv2d(plan, x.data<float>(), w.data<float>(), y.data<float>(), scratch, call.stream(), handles);
+        return cuda::conv2d(plan, x.data<float>(), operand(w), y.data<float>(), scratch, call.stream(), handles);
       });
 }
 

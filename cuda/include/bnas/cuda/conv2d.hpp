@@ -52,7 +52,7 @@ struct Conv2dPolicy {
 struct Conv2dProblem {
   Conv2dPass pass = Conv2dPass::forward;
   Conv2dDims dims;
-  bool bits = false;  ///< backward_input: w is packed, backward_weight: x is packed; forward takes floats alone
+  bool bits = false;  ///< w is packed; backward_weight: x is packed
   bool depthwise = false;
 };
 
@@ -93,8 +93,8 @@ struct Operand {
 // order (backward_weight); so do tensor cores, sixteen products at a time, and the cuDNN algorithms that are used.
 // `handles` are needed where the plan says cuDNN, and must belong to `stream`.
 
-Status conv2d(const Conv2dPlan& plan, const float* x, const float* w, float* y, const Scratch& scratch,
-              cudaStream_t stream, const Handles* handles = nullptr);
+Status conv2d(const Conv2dPlan& plan, const float* x, Operand w, float* y, const Scratch& scratch, cudaStream_t stream,
+              const Handles* handles = nullptr);
 
 Status conv2d_backward_input(const Conv2dPlan& plan, const float* dy, Operand w, float* dx, bool accumulate,
                              const Scratch& scratch, cudaStream_t stream, const Handles* handles = nullptr);

@@ -22,7 +22,8 @@ struct BinaryDepthwiseConv2d {
   using Signature = void(Stream&, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y);
 };
 
-/// y = conv(x, w), f32 (stem, float convolution). Padding contributes 0, or w * 1 with one padding.
+/// y = conv(x, w); x and y f32, w f32 or bits (float convolution, stem, binary weights alone). Padding contributes 0,
+/// or w * 1 with one padding.
 struct Conv2d {
   static constexpr const char* name = "conv2d";
   using Signature = void(Stream&, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y);
@@ -40,6 +41,7 @@ struct Conv2dBackwardWeight {
   using Signature = void(Stream&, const Tensor& dy, const Tensor& x, const Conv2dDims& dims, Tensor& dw, GradMode mode);
 };
 
+/// As Conv2d with one filter per channel.
 struct DepthwiseConv2d {
   static constexpr const char* name = "depthwise_conv2d";
   using Signature = void(Stream&, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y);
