@@ -157,6 +157,38 @@ TYPED_TEST(BatchNormBackwardTest, WritesOnlyWhatIsWanted) {
   }
 }
 
+// Columns of the gradient of a concatenation: rows are longer, and begin where no vector does (1, 2) or does (4).
+TYPED_TEST(BatchNormBackwardTest, ReadsColumnsOfAWiderGradientWithTheSameBits) {
+  for (const BatchNormPolicy& policy : kPolicies) {
+    for (const Size& size : {Size{67, 32}, Size{35, 33}, Size{40, 3}}) {
+      const typename TestFixture::Problem p(size);
+      std::vector<std::vector<float>> results[2];
+      for (const int begin : {-1, 1, 2, 4}) {  // -1: as it is
+        const int before = std::max(begin, 0),
+                  row = begin < 0 ? size.channels : size.channels + before + 8 - before % 4;
+        std::vector<float> wide(static_cast<std::size_t>(size.rows * row), NAN);
+        for (int i = 0; i < size.rows * size.channels; ++i) {
+          wide[static_cast<std::size_t>(i / size.channels * row + before + i % size.channels)] =
+              p.dy[static_cast<std::size_t>(i)];
+        }
+        const auto dy = DeviceBuffer<float>::input(wide);
+        const auto dx = DeviceBuffer<float>::output(p.x.size());
+        const auto dgamma = DeviceBuffer<float>::output(p.gamma.size());
+        BatchNormBackward call = p.call(true, false);
+        call.dy = dy.data() + before;
+        call.dy_row = begin < 0 ? 0 : row;
+        call.dx.data = dx.data();
+        call.dgamma.data = dgamma.data();
+        const ScratchMemory scratch(batch_norm_backward_workspace_bytes(call, policy));
+        require_ok(batch_norm_backward(call, scratch.get(), this->stream_.get(), policy));
+        this->stream_.synchronize();
+        results[begin < 0 ? 0 : 1] = {dx.download(), dgamma.download()};
+        EXPECT_EQ(results[begin < 0 ? 0 : 1], results[0]) << "from " << begin;
+      }
+    }
+  }
+}
+
 TEST(BatchNormBackwardCall, RunsInAGraphWithTheSameBits) {
   const TestStream stream;
   const std::vector<float> x = norm_input<float>(90 * 12, 41);
@@ -192,6 +224,8 @@ TEST(BatchNormBackwardCall, RefusesWhatItCannotDo) {
   call.gamma = memory.data();
   call.dx.data = memory.data();
   EXPECT_EQ(batch_norm_backward(call, {}, stream.get()).code, StatusCode::workspace_too_small);
+  call.dy_row = 3;  // less than the channels
+  EXPECT_EQ(batch_norm_backward(call, {}, stream.get()).code, StatusCode::invalid_argument);
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ constexpr int kOneLaunchColumns = 4;       // narrow tiles: more blocks, fewer r
 
 struct BackwardArgs {
   const float* dy;
+  std::int64_t dy_row;
+  bool dy_vectors;  // quads of dy may be moved as one vector
   const Word* mask;
   KnownMoments moments;
   const float* gamma;
@@ -47,8 +49,11 @@ __device__ Constants constants_of_column(const TileGrid& g, const TileThread& th
 }
 
 /// dy' of a quad.
-__device__ Four<float> masked_dy(const BackwardArgs& a, const Quad& quad) {
-  Four<float> dy = load(a.dy, quad, 0.0F);
+__device__ Four<float> masked_dy(const BackwardArgs& a, const TileThread& thread, const TileQuad& quad) {
+  Quad from = quad;
+  from.element = quad.row * a.dy_row + thread.channel;
+  from.whole = quad.whole && a.dy_vectors;
+  Four<float> dy = load(a.dy, from, 0.0F);
   if (a.mask != nullptr && quad.count > 0) {
     const Word word = a.mask[quad.word] >> quad.shift;
 #pragma unroll
@@ -72,8 +77,8 @@ __device__ void add_rows(const TileGrid& g, const TileThread& thread, const Back
     }
   };
   int length = 0;
-  for_each_tile_row(g, thread, [&](const Quad& quad) {
-    const Four<float> dy = masked_dy(a, quad);
+  for_each_tile_row(g, thread, [&](const TileQuad& quad) {
+    const Four<float> dy = masked_dy(a, thread, quad);
     const Four<T> four = load(x, quad, T{0});
 #pragma unroll
     for (int i = 0; i < kQuad; ++i) {
@@ -100,8 +105,8 @@ __device__ void write_dx(const TileGrid& g, const TileThread& thread, const Back
       mean_dy_xhat.v[i] = a.mean_dy_xhat[thread.channel + i];
     }
   }
-  for_each_tile_row(g, thread, [&](const Quad& quad) {
-    const Four<float> dy = masked_dy(a, quad);
+  for_each_tile_row(g, thread, [&](const TileQuad& quad) {
+    const Four<float> dy = masked_dy(a, thread, quad);
     const Four<T> four = load(x, quad, T{0});
     Four<float> dx = a.dx.accumulate ? load<float>(a.dx.data, quad, 0.0F) : Four<float>{};
 #pragma unroll
@@ -178,7 +183,7 @@ std::size_t workspace_bytes(const BatchNormBackward& call, const Plan& plan) {
 }
 
 bool is_valid(const BatchNormBackward& call) {
-  return bnas::cuda::is_valid(call.x) &&
+  return bnas::cuda::is_valid(call.x) && (call.dy_row == 0 || call.dy_row >= call.x.channels) &&
          (call.x.rows * call.x.channels == 0 || (call.dy != nullptr && call.moments.mean != nullptr &&
                                                  call.moments.variance != nullptr && call.gamma != nullptr));
 }
@@ -205,8 +210,10 @@ Status batch_norm_backward(const BatchNormBackward& call, const Scratch& scratch
   if (plan.sums && plan.sums_grid.slices > 1 && (scratch.tickets == nullptr || plan.sums_grid.tiles > kTickets)) {
     return invalid_argument("batch_norm_backward: no tickets, or more channels than tickets serve");
   }
-  BackwardArgs args{call.dy, call.mask,   call.moments, call.gamma, call.eps, call.frozen,
-                    call.dx, call.dgamma, call.dbeta,   nullptr,    nullptr};
+  const std::int64_t dy_row = call.dy_row == 0 ? call.x.channels : call.dy_row;
+  const bool dy_vectors = is_aligned(call.dy, sizeof(Four<float>)) && dy_row % kQuad == 0;
+  BackwardArgs args{call.dy,     dy_row,  dy_vectors,  call.mask,  call.moments, call.gamma, call.eps,
+                    call.frozen, call.dx, call.dgamma, call.dbeta, nullptr,      nullptr};
   if (call.dx.data != nullptr && !call.frozen) {
     args.mean_dy = reinterpret_cast<float*>(static_cast<char*>(scratch.data) + plan.partial_bytes());
     args.mean_dy_xhat = args.mean_dy + call.x.channels;

@@ -64,6 +64,11 @@ struct TileThread {
   }
 };
 
+/// Four channels of a row of the matrix.
+struct TileQuad : Quad {
+  std::int64_t row;
+};
+
 /// Calls visit(quad) for the rows of this thread; all threads of a block make the same number of calls, those without a
 /// row with quad.count 0.
 template <class Visit>
@@ -76,8 +81,9 @@ __device__ void for_each_tile_row(const TileGrid& g, const TileThread& t, Visit 
   for (std::int64_t first = begin; first < end; first += g.lanes) {
     const std::int64_t row = first + t.lane;
     const int count = row < end ? t.count : 0;
-    visit(Quad{row * words + t.channel / kWordBits, row * g.channels + t.channel,
-               static_cast<int>(t.channel % kWordBits), count, whole && count == kQuad});
+    visit(TileQuad{{row * words + t.channel / kWordBits, row * g.channels + t.channel,
+                    static_cast<int>(t.channel % kWordBits), count, whole && count == kQuad},
+                   row});
   }
 }
 

@@ -100,7 +100,8 @@ struct NormGradient {
 /// and with `frozen` statistics dx = gamma rstd dy'.
 struct BatchNormBackward {
   NormInput x;
-  const float* dy = nullptr;   ///< (rows, channels)
+  const float* dy = nullptr;   ///< (rows, channels), at any address
+  std::int64_t dy_row = 0;     ///< floats from row to row of dy, which may be columns of a wider matrix; 0: channels
   const Word* mask = nullptr;  ///< (rows, words_for(channels)); null: all ones
   KnownMoments moments;
   const float* gamma = nullptr;
