@@ -5,25 +5,60 @@
 #include <set>
 
 #include "bnas/core/error.hpp"
+#include "bnas/core/kernels/elementwise.hpp"
 
 namespace bnas {
+
+namespace {
+
+/// A tensor of its own with the values of a gradient.
+Tensor copy_of(Stream& stream, const GradColumns& grad, const Shape& shape) {
+  if (grad.tensor.shape() == shape) {
+    return grad.tensor.clone(stream);
+  }
+  Tensor copy(stream, shape, DType::f32);
+  dispatch<kernels::SliceChannels>(stream, grad.tensor, grad.begin, copy, GradMode::overwrite);
+  return copy;
+}
+
+}  // namespace
+
+const Tensor& BackwardContext::dy() {
+  if (dy_.tensor.shape() != shape_) {
+    dy_ = {copy_of(stream_, dy_, shape_)};
+  }
+  return dy_.tensor;
+}
 
 bool BackwardContext::wants(std::size_t i) const { return inputs_[i].needs_grad(); }
 
 GradSlot BackwardContext::dx(std::size_t i) { return tape_.slot(inputs_[i].node); }
 
+void BackwardContext::pass(std::size_t i) {
+  if (wants(i)) {
+    const Shape& shape = tape_.nodes_[static_cast<std::size_t>(inputs_[i].node)].shape;
+    tape_.pass(inputs_[i].node, shape == shape_ ? dy_ : GradColumns{dy().reshaped(shape)});
+  }
+}
+
+void BackwardContext::pass_columns(std::size_t i, std::int64_t begin) {
+  if (wants(i)) {
+    tape_.pass(inputs_[i].node, {dy_.tensor, dy_.begin + begin});
+  }
+}
+
 Var Tape::leaf(const Tensor& value, const Tensor& grad, GradMode first_write) {
   check(grad.dtype() == DType::f32 && grad.shape() == value.shape(), "leaf",
         "gradient " + grad.shape().text() + " does not match value " + value.shape().text());
   for (std::size_t i = 0; i < nodes_.size(); ++i) {  // a parameter used again is the same leaf
-    if (!nodes_[i].backward && nodes_[i].grad.raw() == grad.raw()) {
+    if (!nodes_[i].backward && nodes_[i].grad.tensor.raw() == grad.raw()) {
       return {value, static_cast<std::int32_t>(i)};
     }
   }
   Node node;
   node.op = "leaf";
   node.shape = value.shape();
-  node.grad = grad;
+  node.grad = {grad};
   node.grad_written = first_write == GradMode::accumulate;
   nodes_.push_back(std::move(node));
   return {value, static_cast<std::int32_t>(nodes_.size()) - 1};
@@ -48,12 +83,30 @@ Var Tape::record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<
 
 GradSlot Tape::slot(std::int32_t index) {
   Node& node = nodes_[static_cast<std::size_t>(index)];
-  if (!node.grad.defined()) {
-    node.grad = Tensor(stream_, node.shape, DType::f32);
+  if (!node.grad.tensor.defined()) {
+    node.grad = {Tensor(stream_, node.shape, DType::f32)};
+  } else if (node.grad_lent) {
+    node.grad = {copy_of(stream_, node.grad, node.shape)};
+    node.grad_lent = false;
   }
   const GradMode mode = node.grad_written ? GradMode::accumulate : GradMode::overwrite;
   node.grad_written = true;
-  return {node.grad, mode};
+  return {node.grad.tensor, mode};
+}
+
+void Tape::pass(std::int32_t index, const GradColumns& dy) {
+  Node& node = nodes_[static_cast<std::size_t>(index)];
+  if (node.backward && !node.grad_written) {
+    node.grad = dy;
+    node.grad_lent = node.grad_written = true;
+    return;
+  }
+  GradSlot to = slot(index);
+  if (dy.tensor.shape() == node.shape) {
+    dispatch<kernels::Scale>(stream_, dy.tensor, 1.0F, to.tensor, to.mode);
+  } else {
+    dispatch<kernels::SliceChannels>(stream_, dy.tensor, dy.begin, to.tensor, to.mode);
+  }
 }
 
 void Tape::backward(const Var& loss) {
@@ -67,21 +120,21 @@ void Tape::backward(const Var& y, const Tensor& dy) {
         "gradient " + dy.shape().text() + " does not match value " + y.shape().text());
   Node& end = nodes_[static_cast<std::size_t>(y.node)];
   check(static_cast<bool>(end.backward), "backward", "the loss is a leaf");
-  end.grad = dy;
-  end.grad_written = true;
+  end.grad = {dy};
+  end.grad_lent = end.grad_written = true;
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     Node& node = nodes_[i];
     if (!node.backward) {
       if (!node.grad_written) {  // a leaf that the loss does not reach
-        node.grad.fill(stream_, 0.0F);
+        node.grad.tensor.fill(stream_, 0.0F);
       }
       continue;
     }
     if (node.grad_written) {
-      BackwardContext context(*this, stream_, std::move(node.grad), node.saved, node.inputs);
+      BackwardContext context(*this, stream_, node.shape, std::move(node.grad), node.saved, node.inputs);
       node.backward(context);
     }
-    node.grad = Tensor();
+    node.grad = {};
     node.saved.clear();
     node.backward = [](BackwardContext&) {
       throw Error(ErrorKind::internal, "[backward] a tape runs backward only once");

@@ -82,8 +82,14 @@ template std::int8_t* Tensor::data<std::int8_t>() const;
 template std::uint8_t* Tensor::data<std::uint8_t>() const;
 template Word* Tensor::data<Word>() const;
 
+bool Tensor::can_reshape(const Shape& shape) const {
+  const std::int64_t channels = shape.channels(), own = shape_.channels();
+  const bool same_padding = channels == own || (channels % kWordBits == 0 && own % kWordBits == 0);
+  return shape.numel() == shape_.numel() && (dtype_ != DType::bit || same_padding);
+}
+
 Tensor Tensor::reshaped(const Shape& shape) const {
-  check(shape.numel() == shape_.numel() && (dtype_ != DType::bit || shape.channels() == shape_.channels()), "reshape",
+  check(can_reshape(shape), "reshape",
         shape_.text() + " of " + dtype_name(dtype_) + " cannot be seen as " + shape.text());
   Tensor view = *this;
   view.shape_ = shape;

@@ -86,6 +86,15 @@ TEST(Tensor, WrongElementTypeIsAnError) {
   EXPECT_THROW(tensor.reshaped(Shape{3}), Error);
 }
 
+TEST(Tensor, BitsAreSeenAnewWherePaddingStaysInPlace) {
+  const auto stream = backend_for({}).make_stream();
+  const Tensor whole(*stream, Shape{6, 64}, DType::bit), padded(*stream, Shape{2, 3, 33}, DType::bit);
+  EXPECT_EQ(whole.reshaped(Shape{2, 192}).raw(), whole.raw());
+  EXPECT_FALSE(whole.can_reshape(Shape{24, 16}));
+  EXPECT_EQ(padded.reshaped(Shape{6, 33}).raw(), padded.raw());
+  EXPECT_THROW(padded.reshaped(Shape{2, 99}), Error);
+}
+
 TEST(Device, ParsesItsText) {
   EXPECT_EQ(Device::parse("cuda:3"), (Device{DeviceType::cuda, 3}));
   EXPECT_EQ(Device::parse("cpu").text(), "cpu");

@@ -228,7 +228,7 @@ TEST_F(BatchNormKernel, BackwardIsTheFormula) {
             Tensor dgamma = garbage(Shape{c}, DType::f32);
             Tensor dbeta = tensor(Shape{c}, DType::f32, Values(static_cast<std::size_t>(c), 100.0));
             run<kernels::BatchNormBackward>(
-                tensor(shape, DType::f32, dy), masked ? tensor(shape, DType::bit, mask) : Tensor{},
+                GradColumns{tensor(shape, DType::f32, dy)}, masked ? tensor(shape, DType::bit, mask) : Tensor{},
                 tensor(shape, dtype, x), tensor(Shape{c}, DType::f32, mean), tensor(Shape{c}, DType::f32, variance),
                 tensor(Shape{c}, DType::f32, gamma), kEps, frozen, dx, GradMode::overwrite, dgamma, GradMode::overwrite,
                 dbeta, GradMode::accumulate);
@@ -250,6 +250,30 @@ TEST_F(BatchNormKernel, BackwardIsTheFormula) {
   }
 }
 
+TEST_F(BatchNormKernel, BackwardReadsColumnsOfAWiderGradientWithTheSameBits) {
+  const std::int64_t rows = 35, c = 33, wide = 40, begin = 5;
+  const Shape shape{rows, c};
+  const Values x = random(shape.numel(), 16), dy = random(shape.numel(), 17);
+  const Values ones(static_cast<std::size_t>(c), 1.0);
+  Values around(static_cast<std::size_t>(rows * wide), std::numeric_limits<double>::quiet_NaN());
+  for (std::int64_t i = 0; i < rows * c; ++i) {
+    around[static_cast<std::size_t>(i / c * wide + begin + i % c)] = dy[static_cast<std::size_t>(i)];
+  }
+  const auto backward = [&](const GradColumns& columns) {
+    Tensor dx = garbage(shape, DType::f32), dgamma = garbage(Shape{c}, DType::f32);
+    run<kernels::BatchNormBackward>(columns, Tensor{}, tensor(shape, DType::f32, x), tensor(Shape{c}, DType::f32, ones),
+                                    tensor(Shape{c}, DType::f32, ones), tensor(Shape{c}, DType::f32, ones), kEps, false,
+                                    dx, GradMode::overwrite, dgamma, GradMode::overwrite, none, GradMode::overwrite);
+    return std::pair(values(dx), values(dgamma));
+  };
+  for_each_target([&] {
+    const auto want = backward({tensor(shape, DType::f32, dy)});
+    const Tensor all = tensor(Shape{rows, wide}, DType::f32, around);
+    EXPECT_EQ(backward({all, begin}), want);
+    EXPECT_THROW(backward({all, wide - c + 1}), Error);
+  });
+}
+
 TEST_F(BatchNormKernel, BackwardAddsToTheInputGradientAndSkipsWhatIsNotWanted) {
   const Shape shape{9, 17};
   const Values x = random(shape.numel(), 14);
@@ -257,7 +281,7 @@ TEST_F(BatchNormKernel, BackwardAddsToTheInputGradientAndSkipsWhatIsNotWanted) {
   const Values mean(17, 0.25), variance(17, 0.5), gamma(17, -1.5);
   const Gradient want = oracle(dy, {}, x, mean, variance, gamma, false);
   const auto backward = [&](Tensor& dx, Tensor& dgamma, Tensor& dbeta) {
-    run<kernels::BatchNormBackward>(tensor(shape, DType::f32, dy), Tensor{}, tensor(shape, DType::f32, x),
+    run<kernels::BatchNormBackward>(GradColumns{tensor(shape, DType::f32, dy)}, Tensor{}, tensor(shape, DType::f32, x),
                                     tensor(Shape{17}, DType::f32, mean), tensor(Shape{17}, DType::f32, variance),
                                     tensor(Shape{17}, DType::f32, gamma), kEps, false, dx, GradMode::accumulate, dgamma,
                                     GradMode::overwrite, dbeta, GradMode::overwrite);

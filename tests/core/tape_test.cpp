@@ -58,6 +58,85 @@ TEST_F(TapeTest, BackwardStartsFromAGivenGradient) {
   EXPECT_EQ(grad.to_host(*stream_), (std::vector<float>{2.0F, -6.0F, 1.0F}));
 }
 
+/// Keeps the storage of the gradients that it sees.
+Tape::Backward watch(std::vector<GradColumns>& seen) {
+  return [&seen](BackwardContext& bw) {
+    seen.push_back(bw.dy_columns());
+    bw.pass(0);
+  };
+}
+
+class PassedGradients : public TapeTest {
+ protected:
+  Tensor numbers(const Shape& shape, std::vector<float> values) {
+    return Tensor::from_host(*stream_, shape, std::span<const float>(values));
+  }
+  const Tensor x_ = Tensor::full(*stream_, Shape{2, 2}, 0.0F);
+  const Tensor grad_{*stream_, Shape{2, 2}, DType::f32};
+  const Tensor dy_ = numbers({2, 2}, {1, 2, 3, 4});
+  std::vector<GradColumns> seen_;
+  Tape tape_{*stream_};
+  const Var leaf_ = tape_.leaf(x_, grad_);
+};
+
+TEST_F(PassedGradients, AreNotCopied) {
+  const Var a = tape_.record("a", x_, {leaf_}, {}, watch(seen_));
+  const Var b = tape_.record("b", x_.reshaped({4}), {a}, {}, watch(seen_));
+  tape_.backward(b, dy_.reshaped({4}));
+  ASSERT_EQ(seen_.size(), 2U);
+  EXPECT_EQ(seen_[1].tensor.raw(), dy_.raw());
+  EXPECT_EQ(seen_[1].tensor.shape(), x_.shape());
+  EXPECT_EQ(grad_.to_host(*stream_), (std::vector<float>{1, 2, 3, 4}));
+}
+
+TEST_F(PassedGradients, AreCopiedBeforeOthersAreAdded) {
+  const Var a = tape_.record("a", x_, {leaf_}, {}, watch(seen_));
+  const Var b = tape_.record("b", x_, {a}, {}, watch(seen_));
+  const Var sum = tape_.record("sum", x_, {a, b, a}, {}, [](BackwardContext& bw) {
+    bw.pass(0);
+    bw.pass(1);
+    bw.pass(2);
+  });
+  tape_.backward(sum, dy_);
+  EXPECT_EQ(grad_.to_host(*stream_), (std::vector<float>{3, 6, 9, 12}));
+  EXPECT_EQ(seen_[0].tensor.raw(), dy_.raw());  // of b, after a got a second part
+  EXPECT_EQ(dy_.to_host(*stream_), (std::vector<float>{1, 2, 3, 4}));
+}
+
+TEST_F(PassedGradients, OfColumnsAreCutOutOnlyWhereAnOperationWantsThemWhole) {
+  std::vector<std::vector<float>> whole;
+  const Var a = tape_.record("a", x_, {leaf_}, {}, [&](BackwardContext& bw) {
+    whole.push_back(bw.dy().to_host(bw.stream()));
+    bw.pass(0);
+  });
+  const Var b = tape_.record("b", x_, {a}, {}, watch(seen_));
+  const Tensor wide = Tensor::full(*stream_, Shape{2, 4}, 0.0F);
+  const Var inner = tape_.record("inner", wide, {a, b}, {}, [](BackwardContext& bw) {
+    bw.pass_columns(0, 0);
+    bw.pass_columns(1, 2);
+  });
+  const Var outer = tape_.record("outer", Tensor::full(*stream_, Shape{2, 5}, 0.0F), {inner}, {},
+                                 [](BackwardContext& bw) { bw.pass_columns(0, 1); });
+  const Tensor dy = numbers({2, 5}, {9, 1, 2, 3, 4, 9, 5, 6, 7, 8});
+  tape_.backward(outer, dy);
+  ASSERT_EQ(seen_.size(), 1U);
+  EXPECT_EQ(seen_[0].tensor.raw(), dy.raw());
+  EXPECT_EQ(seen_[0].begin, 3);
+  EXPECT_TRUE(seen_[0].fit(x_.shape()));
+  EXPECT_EQ(whole, (std::vector<std::vector<float>>{{4, 6, 12, 14}}));
+  EXPECT_EQ(grad_.to_host(*stream_), whole[0]);
+}
+
+TEST_F(PassedGradients, FitRowsAndChannels) {
+  const GradColumns columns{dy_, 1};
+  EXPECT_TRUE(columns.fit({2, 1}));
+  EXPECT_TRUE(columns.fit({1, 2, 1}));
+  EXPECT_FALSE(columns.fit({2, 2}));
+  EXPECT_FALSE(columns.fit({3, 1}));
+  EXPECT_FALSE((GradColumns{dy_, -1}.fit({2, 1})));
+  EXPECT_FALSE(GradColumns{}.fit({2, 1}));
+}
+
 TEST_F(TapeTest, TheSameParameterIsOneLeaf) {
   Tape tape(*stream_);
   const Tensor w(*stream_, Shape{4}, DType::f32);

@@ -133,8 +133,7 @@ Var to_float(Context& ctx, const Var& x) {
   if (x.value.dtype() == DType::f32) {
     return x;
   }
-  return ctx.record("to_float", as_float(ctx.stream, x.value), {x}, {},
-                    [](BackwardContext& bw) { pass_gradient(bw, 0); });
+  return ctx.record("to_float", as_float(ctx.stream, x.value), {x}, {}, [](BackwardContext& bw) { bw.pass(0); });
 }
 
 }  // namespace bnas::ops

@@ -46,9 +46,9 @@ Var record_norm(Context& ctx, const char* op, Tensor y, const Var& x, const Var&
         GradSlot dx = bw.wants(0) ? bw.dx(0) : GradSlot{Tensor(), GradMode::overwrite};
         GradSlot dgamma = slot_or_scratch(1);
         GradSlot dbeta = slot_or_scratch(2);
-        dispatch<kernels::BatchNormBackward>(bw.stream(), bw.dy(), bw.saved(4), bw.saved(0), bw.saved(1), bw.saved(2),
-                                             bw.saved(3), eps, frozen, dx.tensor, dx.mode, dgamma.tensor, dgamma.mode,
-                                             dbeta.tensor, dbeta.mode);
+        dispatch<kernels::BatchNormBackward>(bw.stream(), bw.dy_columns(), bw.saved(4), bw.saved(0), bw.saved(1),
+                                             bw.saved(2), bw.saved(3), eps, frozen, dx.tensor, dx.mode, dgamma.tensor,
+                                             dgamma.mode, dbeta.tensor, dbeta.mode);
       });
 }
 

@@ -51,12 +51,4 @@ Tensor as_float(Stream& stream, const Tensor& x) {
   return y;
 }
 
-void pass_gradient(BackwardContext& bw, std::size_t i) {
-  if (!bw.wants(i)) {
-    return;
-  }
-  GradSlot dx = bw.dx(i);
-  dispatch<kernels::Scale>(bw.stream(), bw.dy().reshaped(dx.tensor.shape()), 1.0F, dx.tensor, dx.mode);
-}
-
 }  // namespace bnas::ops

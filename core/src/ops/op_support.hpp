@@ -26,9 +26,6 @@ inline bool wants_grad(const Context& ctx, const Var& x) { return ctx.tape != nu
 /// x as f32: itself, or converted.
 Tensor as_float(Stream& stream, const Tensor& x);
 
-/// dx (+)= dy for input i of as many elements.
-void pass_gradient(BackwardContext& bw, std::size_t i);
-
 /// dx (+)= the value that `write` leaves in a tensor it overwrites: for kernels without a mode.
 template <class Write>
 void write_gradient(Stream& stream, GradSlot slot, Write&& write) {

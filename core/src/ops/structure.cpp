@@ -35,9 +35,9 @@ Var map_by_result(Context& ctx, const Var& x) {
   });
 }
 
-/// The same values under another shape: bits whose rows change length are unpacked and packed again.
+/// The same values under another shape: bits whose padding would move are unpacked and packed again.
 Tensor reshape_values(Stream& stream, const Tensor& x, const Shape& shape) {
-  if (x.dtype() != DType::bit || shape.channels() == x.shape().channels()) {
+  if (x.can_reshape(shape)) {
     return x.reshaped(shape);
   }
   Tensor bits(stream, shape, DType::bit);
@@ -107,10 +107,7 @@ Var concat_channels(Context& ctx, const std::vector<Var>& inputs) {
   dispatch<kernels::ConcatChannels>(ctx.stream, values, y);
   return ctx.record(kOp, std::move(y), std::move(parts), {}, [begins](BackwardContext& bw) {
     for (std::size_t i = 0; i < begins.size(); ++i) {
-      if (bw.wants(i)) {
-        GradSlot dx = bw.dx(i);
-        dispatch<kernels::SliceChannels>(bw.stream(), bw.dy(), begins[i], dx.tensor, dx.mode);
-      }
+      bw.pass_columns(i, begins[i]);
     }
   });
 }
@@ -123,8 +120,8 @@ Var add(Context& ctx, const Var& a, const Var& b) {
   Tensor y(ctx.stream, a.shape(), DType::f32);
   dispatch<kernels::Add>(ctx.stream, left.value, right.value, y);
   return ctx.record(kOp, std::move(y), {left, right}, {}, [](BackwardContext& bw) {
-    pass_gradient(bw, 0);
-    pass_gradient(bw, 1);
+    bw.pass(0);
+    bw.pass(1);
   });
 }
 
@@ -138,7 +135,7 @@ Var flatten(Context& ctx, const Var& x) {
     return x;
   }
   Tensor y = reshape_values(ctx.stream, x.value, {shape[0], shape.numel() / shape[0]});
-  return ctx.record("flatten", std::move(y), {x}, {}, [](BackwardContext& bw) { pass_gradient(bw, 0); });
+  return ctx.record("flatten", std::move(y), {x}, {}, [](BackwardContext& bw) { bw.pass(0); });
 }
 
 Var relu(Context& ctx, const Var& x) { return map_by_result<kernels::Relu, kernels::ReluBackward>(ctx, x); }

@@ -33,25 +33,46 @@ struct GradSlot {
   GradMode mode;
 };
 
+/// A gradient where it lies: channels [begin, begin + C) of `tensor`, f32, for a value of C channels and as many rows.
+struct GradColumns {
+  Tensor tensor;
+  std::int64_t begin = 0;
+
+  /// Whether a value of this shape can have this gradient.
+  bool fit(const Shape& shape) const {
+    return tensor.defined() && tensor.dtype() == DType::f32 && tensor.shape().rows() == shape.rows() && begin >= 0 &&
+           begin + shape.channels() <= tensor.shape().channels();
+  }
+};
+
 /// What a backward function sees: the upstream gradient, what forward kept, and the gradients it owes.
 class BackwardContext {
  public:
   Stream& stream() const { return stream_; }
-  const Tensor& dy() const { return dy_; }  ///< f32, shape of the output
+  /// f32, shape of the output. Only to be read: other nodes may have been passed the same.
+  const Tensor& dy();
+  /// The same as it lies, for kernels that read columns: dy() would first copy them out of a wider gradient.
+  const GradColumns& dy_columns() const { return dy_; }
   const Tensor& saved(std::size_t i) const { return saved_[i]; }
   /// True when input i wants a gradient; skip its work otherwise.
   bool wants(std::size_t i) const;
   /// The slot of input i (valid only when wanted). Ask once per input and write it wholly.
   GradSlot dx(std::size_t i);
+  /// In place of dx(i): the gradient of input i, of as many elements as the output, is dy. Where nothing else is added
+  /// to it, nothing is copied. Does nothing where it is not wanted.
+  void pass(std::size_t i);
+  /// The same of channels [begin, begin + C) of dy, for an input of C channels and the output's rows.
+  void pass_columns(std::size_t i, std::int64_t begin);
 
  private:
   friend class Tape;
-  BackwardContext(Tape& tape, Stream& stream, Tensor dy, const std::vector<Tensor>& saved,
+  BackwardContext(Tape& tape, Stream& stream, const Shape& shape, GradColumns dy, const std::vector<Tensor>& saved,
                   const std::vector<Var>& inputs)
-      : tape_(tape), stream_(stream), dy_(std::move(dy)), saved_(saved), inputs_(inputs) {}
+      : tape_(tape), stream_(stream), shape_(shape), dy_(std::move(dy)), saved_(saved), inputs_(inputs) {}
   Tape& tape_;
   Stream& stream_;
-  Tensor dy_;
+  const Shape& shape_;  // of the output
+  GradColumns dy_;
   const std::vector<Tensor>& saved_;
   const std::vector<Var>& inputs_;  // values dropped, nodes and shapes kept
 };
@@ -92,10 +113,12 @@ class Tape {
     std::vector<Var> inputs;
     std::vector<Tensor> saved;
     Backward backward;  // empty for leaves
-    Tensor grad;        // leaves: the caller's tensor
+    GradColumns grad;   // leaves: the caller's tensor
     bool grad_written = false;
+    bool grad_lent = false;  // another node's or the caller's, only to be read
   };
   GradSlot slot(std::int32_t node);
+  void pass(std::int32_t node, const GradColumns& dy);
 
   Stream& stream_;
   std::vector<Node> nodes_;

@@ -37,7 +37,10 @@ class Tensor {
   template <class T>
   T* data() const;
 
-  /// The same storage seen with another shape of as many elements (`bit`: the same channels).
+  /// Whether the storage can be seen with another shape: of as many elements, and for bits with the same padding, hence
+  /// of as many channels or of whole words.
+  bool can_reshape(const Shape& shape) const;
+  /// The same storage seen with another shape; an internal Error unless can_reshape.
   Tensor reshaped(const Shape& shape) const;
   /// A copy with storage of its own.
   Tensor clone(Stream& stream) const;

@@ -19,14 +19,13 @@ HWY_BEFORE_NAMESPACE();
 namespace bnas::cpu::HWY_NAMESPACE {
 namespace {
 
-/// The vector of dy' in row r from channel c; `mask` may be null.
-HWY_INLINE FloatVec masked_dy(const float* dy, const Word* mask, std::int64_t words, std::int64_t channels,
-                              std::int64_t r, std::int64_t c) {
-  const FloatVec v = load_floats(dy + r * channels + c);
-  if (mask == nullptr) {
+/// The vector of dy' in row r from channel c.
+HWY_INLINE FloatVec masked_dy(const BatchNormGradient& g, std::int64_t r, std::int64_t c) {
+  const FloatVec v = load_floats(g.dy + r * g.dy_row + c);
+  if (g.mask == nullptr) {
     return v;
   }
-  return hn::IfThenElseZero(mask_of(mask[r * words + c / kWordBits] >> static_cast<unsigned>(c % kWordBits)), v);
+  return hn::IfThenElseZero(mask_of(g.mask[r * g.words + c / kWordBits] >> static_cast<unsigned>(c % kWordBits)), v);
 }
 
 /// sums[c] = dbeta, sums[C + c] = dgamma. Each channel is summed in float over blocks of 16 rows, in row order; the
@@ -44,7 +43,7 @@ void gradient_sums(const BatchNormGradient& g, const T* x, double* sums) {
       FloatVec sum = hn::Zero(d);
       FloatVec product = hn::Zero(d);
       for (std::int64_t r = first; r < std::min(first + kBlockRows, g.rows); ++r) {
-        const FloatVec dy = masked_dy(g.dy, g.mask, g.words, g.channels, r, c);
+        const FloatVec dy = masked_dy(g, r, c);
         const FloatVec xhat = hn::Mul(hn::Sub(load_floats(x + r * g.channels + c), mean), rstd);
         sum = hn::Add(sum, dy);
         product = hn::Add(product, hn::Mul(dy, xhat));
@@ -65,7 +64,7 @@ template <class T>
 void input_gradient(const BatchNormGradient& g, const T* x, float* dx, bool accumulate) {
   for (std::int64_t r = 0; r < g.rows; ++r) {
     map_floats(g.channels, dx + r * g.channels, accumulate, [&](std::int64_t c) HWY_ATTR {
-      const FloatVec dy = masked_dy(g.dy, g.mask, g.words, g.channels, r, c);
+      const FloatVec dy = masked_dy(g, r, c);
       const FloatVec xhat = hn::Mul(hn::Sub(load_floats(x + r * g.channels + c), load_floats(g.mean.data() + c)),
                                     load_floats(g.rstd.data() + c));
       const FloatVec centered = hn::Sub(hn::Sub(dy, load_floats(g.mean_dy.data() + c)),
@@ -122,14 +121,17 @@ void write_sums(const double* sums, GradMode mode, Tensor& gradient) {
 
 }  // namespace
 
-void batch_norm_backward(Stream& /*stream*/, const Tensor& dy, const Tensor& mask, const Tensor& x, const Tensor& mean,
-                         const Tensor& variance, const Tensor& gamma, float eps, bool frozen, Tensor& dx,
-                         GradMode dx_mode, Tensor& dgamma, GradMode gamma_mode, Tensor& dbeta, GradMode beta_mode) {
+void batch_norm_backward(Stream& /*stream*/, const GradColumns& dy, const Tensor& mask, const Tensor& x,
+                         const Tensor& mean, const Tensor& variance, const Tensor& gamma, float eps, bool frozen,
+                         Tensor& dx, GradMode dx_mode, Tensor& dgamma, GradMode gamma_mode, Tensor& dbeta,
+                         GradMode beta_mode) {
   constexpr const char* kOp = "batch_norm_backward";
   expect_number(kOp, "x", x);
   const std::int64_t channels = x.shape().channels();
   const Shape per_channel{channels};
-  expect(kOp, "dy", dy, DType::f32, x.shape());
+  if (!dy.fit(x.shape())) {
+    throw_unexpected(kOp, "dy", dy.tensor, "columns from " + std::to_string(dy.begin) + " on of " + x.shape().text());
+  }
   expect(kOp, "mean", mean, DType::f32, per_channel);
   expect(kOp, "variance", variance, DType::f32, per_channel);
   expect(kOp, "gamma", gamma, DType::f32, per_channel);
@@ -142,7 +144,7 @@ void batch_norm_backward(Stream& /*stream*/, const Tensor& dy, const Tensor& mas
     expect(kOp, "mask", mask, DType::bit, x.shape());
   }
 
-  BatchNormGradient g(dy.data<float>(), mask.defined() ? mask.data<Word>() : nullptr, x.shape());
+  BatchNormGradient g(dy, mask.defined() ? mask.data<Word>() : nullptr, x.shape());
   for (std::int64_t c = 0; c < channels; ++c) {
     const auto at = static_cast<std::size_t>(c);
     g.mean[at] = mean.data<float>()[c];

@@ -18,8 +18,9 @@ struct AffineParams {
 
 /// What the passes of batch_norm_backward share; the vectors hold one value per channel, padded alike.
 struct BatchNormGradient {
-  BatchNormGradient(const float* upstream, const Word* mask_bits, const Shape& shape)
-      : dy(upstream),
+  BatchNormGradient(const GradColumns& upstream, const Word* mask_bits, const Shape& shape)
+      : dy(upstream.tensor.data<float>() + upstream.begin),
+        dy_row(upstream.tensor.shape().channels()),
         mask(mask_bits),
         rows(shape.rows()),
         channels(shape.channels()),
@@ -31,7 +32,8 @@ struct BatchNormGradient {
         mean_dy_xhat(mean.size()) {}
 
   const float* dy;
-  const Word* mask;  ///< null: all ones
+  std::int64_t dy_row;  ///< floats from row to row of dy
+  const Word* mask;     ///< null: all ones
   std::int64_t rows, channels, words;
   std::vector<float> mean, rstd, scale;
   std::vector<float> mean_dy, mean_dy_xhat;  ///< 0 with frozen statistics

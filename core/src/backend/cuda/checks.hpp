@@ -36,10 +36,10 @@ class Call {
   /// Throws unless the launcher's status is ok.
   void require(const cuda::Status& status) const;
   [[noreturn]] void fail(const std::string& what) const;
-
- private:
+  /// Fails with what `tensor` is and what it should be.
   [[noreturn]] void unexpected(const char* name, const Tensor& tensor, const std::string& wanted) const;
 
+ private:
   const char* op_;
   CudaStream& stream_;
   std::shared_ptr<Storage> scratch_;

@@ -74,19 +74,22 @@ void batch_norm_sign(Stream& stream, const Tensor& x, const Tensor& mean, const 
                                      bits.data<Word>(), data_or_null<Word>(mask), call.stream()));
 }
 
-void batch_norm_backward(Stream& stream, const Tensor& dy, const Tensor& mask, const Tensor& x, const Tensor& mean,
+void batch_norm_backward(Stream& stream, const GradColumns& dy, const Tensor& mask, const Tensor& x, const Tensor& mean,
                          const Tensor& variance, const Tensor& gamma, float eps, bool frozen, Tensor& dx,
                          GradMode dx_mode, Tensor& dgamma, GradMode gamma_mode, Tensor& dbeta, GradMode beta_mode) {
   Call call("batch_norm_backward", stream);
   cuda::BatchNormBackward backward;
   backward.x = norm_input(call, x);
-  call.expect("dy", dy, DType::f32, x.shape());
+  if (!dy.fit(x.shape())) {
+    call.unexpected("dy", dy.tensor, "columns from " + std::to_string(dy.begin) + " on of " + x.shape().text());
+  }
   if (mask.defined()) {
     call.expect("mask", mask, DType::bit, x.shape());
   }
   const Shape per_channel{x.shape().channels()};
   call.expect("gamma", gamma, DType::f32, per_channel);
-  backward.dy = dy.data<float>();
+  backward.dy = dy.tensor.data<float>() + dy.begin;
+  backward.dy_row = dy.tensor.shape().channels();
   backward.mask = data_or_null<Word>(mask);
   backward.moments = moments_of(call, x, mean, variance);
   backward.gamma = gamma.data<float>();

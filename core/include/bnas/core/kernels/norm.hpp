@@ -33,13 +33,14 @@ struct BatchNormSign {
                          const Tensor& beta, float eps, Tensor& bits, Tensor& mask);
 };
 
-/// Gradients of training-mode batch norm. Where `mask` is defined, dy counts only where its bit is 1 (the sign behind
-/// the norm). dgamma and dbeta are written as `param_mode` says, dx (undefined: not wanted) as `dx_mode` says.
-/// With `frozen` (eval statistics) dx = dy * gamma * rstd. dgamma and dbeta may be undefined too. Each channel's sums
-/// run in float over blocks of 16 rows, in row order, and the blocks are added in double, in order.
+/// Gradients of training-mode batch norm; dy may be columns of a wider gradient, as a concatenation has it. Where
+/// `mask` is defined, dy counts only where its bit is 1 (the sign behind the norm). dgamma and dbeta are written as
+/// `param_mode` says, dx (undefined: not wanted) as `dx_mode` says. With `frozen` (eval statistics) dx = dy * gamma *
+/// rstd. dgamma and dbeta may be undefined too. Each channel's sums run in float over blocks of 16 rows, in row order,
+/// and the blocks are added in double, in order.
 struct BatchNormBackward {
   static constexpr const char* name = "batch_norm_backward";
-  using Signature = void(Stream&, const Tensor& dy, const Tensor& mask, const Tensor& x, const Tensor& mean,
+  using Signature = void(Stream&, const GradColumns& dy, const Tensor& mask, const Tensor& x, const Tensor& mean,
                          const Tensor& variance, const Tensor& gamma, float eps, bool frozen, Tensor& dx,
                          GradMode dx_mode, Tensor& dgamma, GradMode gamma_mode, Tensor& dbeta, GradMode beta_mode);
 };
