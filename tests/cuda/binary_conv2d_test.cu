@@ -8,6 +8,7 @@
 
 #include "cuda/support/bits.hpp"
 #include "cuda/support/device_buffer.hpp"
+#include "cuda/support/scratch_memory.hpp"
 #include "support/conv_oracle.hpp"
 
 namespace bnas::cuda::test {
@@ -228,6 +229,30 @@ TEST_F(BinaryConv2d, SumsAddUpAndMayBeLeftOut) {
   EXPECT_EQ(sums.download(), twice);
 }
 
+// Tiles of filters that end within a warp, in and beyond a second one; more filters than accumulators serve. Sums start
+// as garbage, and a replay finds the accumulators zero again.
+TEST_F(BinaryConv2d, SumsMayBeOverwrittenInOneLaunch) {
+  ConvShapes shapes(17, false);
+  const ScratchMemory scratch(0);
+  const Conv2dDims dense{.n = 5, .c = 40, .o = kAccumulators / 2 + 1, .pad_h = {}, .pad_w = {}};
+  for (const Conv2dDims& d : {same_3x3(4, 5, 5, 40, 35), same_3x3(1, 1, 1, 3, 1), same_3x3(9, 7, 7, 64, 96), dense}) {
+    const Values x = shapes.signs(x_size(d)), w = shapes.signs(w_size(d, false));
+    const Values expected = conv_oracle(x, w, d);
+    const auto bits = DeviceBuffer<Word>::input(pack(x, d.c)), filters = DeviceBuffer<Word>::input(pack(w, d.c));
+    for (const BinaryConvVariant variant : variants_) {
+      const auto y = DeviceBuffer<unsigned char>::output(y_size(d) * static_cast<std::size_t>(dot_bytes(d.k())));
+      const auto sums = DeviceBuffer<std::int64_t>::output(2 * static_cast<std::size_t>(d.o));
+      const BinaryConvPlan plan = plan_binary_conv2d(d, capability_, variant, {.pixels = 16});
+      capture_and_replay(stream_, 2, [&](cudaStream_t stream) {
+        return binary_conv2d(plan, bits.data(), filters.data(), y.data(), sums.data(), scratch.get(), stream);
+      });
+      EXPECT_EQ(values_of(d, y), expected);
+      EXPECT_EQ(sums.download(), sums_of(d, expected)) << text(d);
+      EXPECT_TRUE(scratch.is_as_promised());
+    }
+  }
+}
+
 TEST(BinaryConv2dPlan, ChoosesByChannelsAndCapability) {
   const auto chosen = [](int c, int capability) { return plan_binary_conv2d(same_3x3(8, 14, 14, c, 32), capability); };
   for (const int capability : {75, 80, 90, 100, 120}) {
@@ -261,6 +286,10 @@ TEST(BinaryConv2dPlan, RefusesWhatNoKernelTakes) {
   EXPECT_EQ(binary_conv2d(plan_binary_conv2d(empty, 80), nullptr, nullptr, nullptr, nullptr, nullptr).code,
             StatusCode::invalid_argument);
   EXPECT_EQ(binary_conv2d(plan_binary_conv2d(good, 80), nullptr, nullptr, nullptr, nullptr, nullptr).code,
+            StatusCode::invalid_argument);
+  const auto* bits = reinterpret_cast<const Word*>(256);  // nothing is launched
+  std::int64_t sums = 0;
+  EXPECT_EQ(binary_conv2d(plan_binary_conv2d(good, 80), bits, bits, &sums, &sums, Scratch{}, nullptr).code,
             StatusCode::invalid_argument);
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binary_conv2d/block.cuh"
 #include "bnas/cuda/binary_conv2d.hpp"
+#include "support/launch.cuh"
 
 namespace bnas::cuda {
+namespace {
 
-Status binary_conv2d(const BinaryConvPlan& plan, const Word* x, const Word* w, void* y, std::int64_t* sums,
-                     cudaStream_t stream) {
+Status launch(const BinaryConvPlan& plan, const Word* x, const Word* w, void* y, const FilterSums& sums,
+              cudaStream_t stream) {
   if (!plan.status.ok()) {
     return plan.status;
   }
@@ -23,6 +25,26 @@ Status binary_conv2d(const BinaryConvPlan& plan, const Word* x, const Word* w, v
       break;
   }
   return launch_popcount(args, plan.threads, stream);
+}
+
+}  // namespace
+
+Status binary_conv2d(const BinaryConvPlan& plan, const Word* x, const Word* w, void* y, std::int64_t* sums,
+                     cudaStream_t stream) {
+  return launch(plan, x, w, y, {.added = sums}, stream);
+}
+
+Status binary_conv2d(const BinaryConvPlan& plan, const Word* x, const Word* w, void* y, std::int64_t* sums,
+                     const Scratch& scratch, cudaStream_t stream) {
+  if (sums == nullptr || scratch.accumulators == nullptr || scratch.tickets == nullptr) {
+    return invalid_argument("binary_conv2d: sums, accumulators or tickets are null");
+  }
+  const std::int64_t count = 2 * std::int64_t{plan.dims.o};
+  if (!plan.status.ok() || count <= kAccumulators) {
+    return launch(plan, x, w, y, {scratch.accumulators, sums, scratch.tickets}, stream);
+  }
+  const cudaError_t error = cudaMemsetAsync(sums, 0, static_cast<std::size_t>(count) * sizeof(*sums), stream);
+  return error == cudaSuccess ? launch(plan, x, w, y, {.added = sums}, stream) : from_cuda(error, "binary_conv2d");
 }
 
 }  // namespace bnas::cuda

@@ -8,8 +8,16 @@
 
 #include "binary_conv2d/shared_layout.hpp"
 #include "support/conv_patch.cuh"
+#include "support/last_block.cuh"
 
 namespace bnas::cuda {
+
+/// Where sums per filter go; see binary_conv2d().
+struct FilterSums {
+  std::int64_t* added = nullptr;  // 2 O, to which blocks add; null: no sums are wanted
+  std::int64_t* taken = nullptr;  // 2 O, to which the last block of a filter moves them; null: they stay
+  unsigned* tickets = nullptr;    // one for each tile of filters, where they are moved
+};
 
 struct BinaryConvArgs {
   Conv2dDims dims;
@@ -18,7 +26,7 @@ struct BinaryConvArgs {
   const Word* x;
   const Word* w;
   void* y;
-  std::int64_t* sums;
+  FilterSums sums;
 };
 
 Status launch_popcount(const BinaryConvArgs& args, int threads, cudaStream_t stream);
@@ -161,8 +169,11 @@ struct ConvBlock {
     } else {
       write<T>(y);
     }
-    if (args.sums != nullptr) {
+    if (args.sums.added != nullptr) {
       add_sums();
+    }
+    if (args.sums.taken != nullptr) {
+      take_sums();
     }
   }
 
@@ -191,10 +202,27 @@ struct ConvBlock {
         sum += dot;
         squares += dot * dot;
       }
-      auto* sums = reinterpret_cast<unsigned long long*>(args.sums) + part.o + f;
-      atomicAdd(sums, static_cast<unsigned long long>(sum));
-      atomicAdd(sums + args.dims.o, static_cast<unsigned long long>(squares));
+      atomicAdd(added(f), static_cast<unsigned long long>(sum));
+      atomicAdd(added(args.dims.o + f), static_cast<unsigned long long>(squares));
     }
+  }
+
+  /// The last block of these filters moves their sums and leaves zeros.
+  __device__ void take_sums() const {
+    const ConvTile& tile = args.tile;
+    const auto blocks = static_cast<unsigned>(tile.tiles_n * tile.tiles_h * tile.tiles_w);
+    if (!is_last_block(args.sums.tickets + part.o / tile.filters, blocks)) {
+      return;
+    }
+    for (int f = static_cast<int>(threadIdx.x); f < part.filters; f += static_cast<int>(blockDim.x)) {
+      for (const int at : {f, args.dims.o + f}) {
+        args.sums.taken[part.o + at] = static_cast<std::int64_t>(atomicExch(added(at), 0ULL));
+      }
+    }
+  }
+
+  __device__ unsigned long long* added(int at) const {
+    return reinterpret_cast<unsigned long long*>(args.sums.added) + part.o + at;
   }
 };
 

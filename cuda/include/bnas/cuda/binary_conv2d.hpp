@@ -8,6 +8,7 @@
 
 #include "bnas/cuda/conv_tile.hpp"
 #include "bnas/cuda/kernel_info.hpp"
+#include "bnas/cuda/scratch.hpp"
 #include "bnas/cuda/status.hpp"
 
 namespace bnas::cuda {
@@ -59,5 +60,11 @@ constexpr int dot_bytes(std::int64_t k) { return k <= 127 ? 1 : k <= 32767 ? 2 :
 /// Determinism: exact integers, the same bits from every variant, device and order of blocks.
 Status binary_conv2d(const BinaryConvPlan& plan, const Word* x, const Word* w, void* y, std::int64_t* sums,
                      cudaStream_t stream);
+
+/// The same, but `sums` are overwritten: blocks add in scratch.accumulators, and the last block of a filter takes its
+/// sums from there. Needs scratch.tickets too. With more than kAccumulators / 2 filters `sums` are set to zero before
+/// the launch instead.
+Status binary_conv2d(const BinaryConvPlan& plan, const Word* x, const Word* w, void* y, std::int64_t* sums,
+                     const Scratch& scratch, cudaStream_t stream);
 
 }  // namespace bnas::cuda
