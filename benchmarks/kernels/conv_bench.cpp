@@ -87,10 +87,11 @@ void binary_forward(benchmark::State& state, const Conv2dDims& d, bool depthwise
   const Tensor x = random_tensor(*stream, x_shape(d), DType::bit, 1);
   const Tensor w = random_tensor(*stream, w_shape(d, depthwise), DType::bit, 2);
   Tensor y(*stream, y_shape(d), dot_dtype(depthwise ? d.kh * d.kw : d.k()));
+  Tensor no_sums;
   const double bound = bench::popcount_bound();
   for (auto _ : state) {
     depthwise ? dispatch<kernels::BinaryDepthwiseConv2d>(*stream, x, w, d, y)
-              : dispatch<kernels::BinaryConv2d>(*stream, x, w, d, y);
+              : dispatch<kernels::BinaryConv2d>(*stream, x, w, d, y, no_sums);
   }
   report(state, multiply_accumulates(d, depthwise), bound);
 }

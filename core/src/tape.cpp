@@ -69,7 +69,7 @@ Var Tape::record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<
     return {std::move(y)};
   }
   for (Var& input : inputs) {
-    input.value = Tensor();  // only what `saved` names is kept alive
+    input.value = input.sums = Tensor();  // only what `saved` names is kept alive
   }
   Node node;
   node.op = op;

@@ -30,10 +30,11 @@ ops::Geometry geometry_of(const LayerSpec& layer, PadValue pad_value) {
   return geometry;
 }
 
-std::unique_ptr<nn::Module> make_module(Stream& stream, const PlanNode& node, const PlanNode& input,
+/// `normalized`: a batch norm is the only reader.
+std::unique_ptr<nn::Module> make_module(Stream& stream, const PlanNode& node, const PlanNode& input, bool normalized,
                                         const LayerOptions& options, const RandomKey& key) {
   const nn::ConvSize size{input.c, node.c, node.layer.kh, node.layer.kw};
-  const nn::Binarization binarization{options.activation, options.weight, input.value != ValueKind::pixels};
+  const nn::Binarization binarization{options.activation, options.weight, input.value != ValueKind::pixels, normalized};
   const ops::Geometry geometry = geometry_of(node.layer, options.pad_value);
   switch (node.layer.kind) {
     case LayerKind::conv:
@@ -67,7 +68,9 @@ Network::Network(Stream& stream, NetworkPlan plan, const LayerOptions& options, 
     const PlanNode& node = plan_.nodes[i];
     const auto before = static_cast<std::size_t>(node.inputs[0]);
     auto layer = std::make_unique<Layer>();
-    layer->module = make_module(stream, node, plan_.nodes[before], options_, init.derive(i));
+    const PlanNode& last_reader = plan_.nodes[static_cast<std::size_t>(last_use_[i])];
+    const bool normalized = readers[i] == 1 && last_reader.layer.kind == LayerKind::batch_norm;
+    layer->module = make_module(stream, node, plan_.nodes[before], normalized, options_, init.derive(i));
     if (node.layer.kind == LayerKind::batch_norm) {
       layer->norm = std::make_unique<nn::BatchNorm>(stream, node.name, node.c, options_.batch_norm);
     }

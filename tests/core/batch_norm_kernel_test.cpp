@@ -148,19 +148,58 @@ TEST_F(BatchNormKernel, ApplyIsTheAgreedFormAndSignItsSign) {
         const Tensor tg = tensor(Shape{c}, DType::f32, gamma);
         const Tensor tb = tensor(Shape{c}, DType::f32, beta);
         Tensor y = garbage(shape, DType::f32);
-        run<kernels::BatchNormApply>(tx, tm, tv, tg, tb, kEps, y);
+        NormStatistics known{tm, tv};
+        run<kernels::BatchNormApply>(tx, known, tg, tb, kEps, y);
         expect_equal(values(y), want);
         Tensor bits = garbage(shape, DType::bit);
         Tensor mask = garbage(shape, DType::bit);
-        run<kernels::BatchNormSign>(tx, tm, tv, tg, tb, kEps, bits, mask);
+        run<kernels::BatchNormSign>(tx, known, tg, tb, kEps, bits, mask);
         expect_equal(values(bits), signs);
         expect_equal(values(mask), inside);
         Tensor alone = garbage(shape, DType::bit);
-        run<kernels::BatchNormSign>(tx, tm, tv, tg, tb, kEps, alone, none);
+        run<kernels::BatchNormSign>(tx, known, tg, tb, kEps, alone, none);
         expect_equal(values(alone), signs);
       }
     }
   });
+}
+
+// The sums from plain loops; what follows from them is what BatchNormStats and the kernel give one after the other.
+TEST_F(BatchNormKernel, FromSumsEqualsStatisticsFirst) {
+  for (const DType dtype : {DType::i8, DType::i16, DType::i32}) {
+    for (const std::int64_t c : {std::int64_t{1}, std::int64_t{17}, std::int64_t{33}}) {
+      const Shape shape{21, c}, channels{c};
+      const Values x = input(shape.numel(), dtype, 18);
+      std::vector<std::int64_t> sums(static_cast<std::size_t>(2 * c));
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const auto value = static_cast<std::int64_t>(x[i]);
+        sums[i % static_cast<std::size_t>(c)] += value;
+        sums[static_cast<std::size_t>(c) + i % static_cast<std::size_t>(c)] += value * value;
+      }
+      const Tensor tx = tensor(shape, dtype, x);
+      const Tensor gamma = tensor(channels, DType::f32, random(c, 19)),
+                   beta = tensor(channels, DType::f32, random(c, 20));
+      const auto normalize = [&](bool from_sums) {
+        NormStatistics statistics{garbage(channels, DType::f32), garbage(channels, DType::f32)};
+        Tensor running_mean = tensor(channels, DType::f32, Values(static_cast<std::size_t>(c), 0.5));
+        Tensor running_variance = tensor(channels, DType::f32, Values(static_cast<std::size_t>(c), 2.0));
+        if (from_sums) {
+          statistics.sums = Tensor(stream(), sums_shape(c), DType::u8);
+          std::memcpy(statistics.sums.raw(), sums.data(), statistics.sums.bytes());
+          statistics.momentum = 0.75F;
+          statistics.running_mean = running_mean;
+          statistics.running_variance = running_variance;
+        } else {
+          run<kernels::BatchNormStats>(tx, statistics.mean, statistics.variance, 0.75F, running_mean, running_variance);
+        }
+        Tensor y = garbage(shape, DType::f32);
+        run<kernels::BatchNormApply>(tx, statistics, gamma, beta, kEps, y);
+        return std::vector{values(y), values(statistics.mean), values(statistics.variance), values(running_mean),
+                           values(running_variance)};
+      };
+      for_each_target([&] { EXPECT_EQ(normalize(true), normalize(false)); });
+    }
+  }
 }
 
 TEST_F(BatchNormKernel, ApplyToManyChannels) {
@@ -176,7 +215,8 @@ TEST_F(BatchNormKernel, ApplyToManyChannels) {
   }
   for_each_target([&] {
     Tensor y = garbage(Shape{2, c}, DType::f32);
-    run<kernels::BatchNormApply>(tensor(Shape{2, c}, DType::f32, x), zero, one, one, tensor(Shape{c}, DType::f32, beta),
+    NormStatistics known{zero, one};
+    run<kernels::BatchNormApply>(tensor(Shape{2, c}, DType::f32, x), known, one, tensor(Shape{c}, DType::f32, beta),
                                  0.0F, y);
     expect_equal(values(y), want);
   });

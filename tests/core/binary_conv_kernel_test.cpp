@@ -23,7 +23,8 @@ Values run_binary(const Conv2dDims& d, const Values& x, const Values& w, bool de
   if (depthwise) {
     dispatch<kernels::BinaryDepthwiseConv2d>(*stream, bits, filters, d, y);
   } else {
-    dispatch<kernels::BinaryConv2d>(*stream, bits, filters, d, y);
+    Tensor no_sums;
+    dispatch<kernels::BinaryConv2d>(*stream, bits, filters, d, y, no_sums);
   }
   EXPECT_EQ(before, std::string(behind, 64)) << "written behind the output";
   return values_of(y);
@@ -77,6 +78,29 @@ TEST(BinaryDepthwiseConvKernel, ExtremeValuesDoNotOverflow) {
   }
 }
 
+TEST(BinaryConvKernel, SumsAreThoseOfTheResult) {
+  ConvShapes shapes(3, false);
+  for (int i = 0; i < 100 && !HasFatalFailure(); ++i) {
+    const Conv2dDims d = shapes.next();
+    const Values x = shapes.signs(x_size(d)), w = shapes.signs(w_size(d, false));
+    const auto o = static_cast<std::size_t>(d.o);
+    std::vector<std::int64_t> expected(2 * o);
+    const Values y = conv_oracle(x, w, d, false);
+    for (std::size_t j = 0; j < y.size(); ++j) {
+      expected[j % o] += static_cast<std::int64_t>(y[j]);
+      expected[o + j % o] += static_cast<std::int64_t>(y[j] * y[j]);
+    }
+    on_every_isa([&](cpu::Isa isa) {
+      const auto stream = backend_for({}).make_stream();
+      Tensor result(*stream, Shape{d.n, d.oh(), d.ow(), d.o}, dot_dtype(d.k()));
+      Tensor sums = garbage_tensor(*stream, sums_shape(d.o), DType::u8);
+      dispatch<kernels::BinaryConv2d>(*stream, bit_tensor(*stream, Shape{d.n, d.h, d.w, d.c}, x),
+                                      bit_tensor(*stream, Shape{d.o, d.kh, d.kw, d.c}, w), d, result, sums);
+      ASSERT_EQ(std::memcmp(sums.raw(), expected.data(), sums.bytes()), 0) << text(d) << " on " << cpu::isa_name(isa);
+    });
+  }
+}
+
 TEST(BinaryConvKernel, RefusesWrongTypes) {
   const auto stream = backend_for({}).make_stream();
   const Conv2dDims d{.n = 1, .h = 1, .w = 1, .c = 4, .o = 4, .pad_h = {}, .pad_w = {}};
@@ -85,9 +109,11 @@ TEST(BinaryConvKernel, RefusesWrongTypes) {
   const Tensor floats = float_tensor(*stream, Shape{1, 1, 1, 4}, Values(4, 1.0));
   Tensor wide(*stream, Shape{1, 1, 1, 4}, DType::i16);
   Tensor narrow(*stream, Shape{1, 1, 1, 4}, DType::i8);
-  EXPECT_THROW(dispatch<kernels::BinaryConv2d>(*stream, bits, filters, d, wide), Error);
-  EXPECT_THROW(dispatch<kernels::BinaryConv2d>(*stream, floats, filters, d, narrow), Error);
-  EXPECT_NO_THROW(dispatch<kernels::BinaryConv2d>(*stream, bits, filters, d, narrow));
+  Tensor none, few(*stream, sums_shape(3), DType::u8);
+  EXPECT_THROW(dispatch<kernels::BinaryConv2d>(*stream, bits, filters, d, wide, none), Error);
+  EXPECT_THROW(dispatch<kernels::BinaryConv2d>(*stream, floats, filters, d, narrow, none), Error);
+  EXPECT_THROW(dispatch<kernels::BinaryConv2d>(*stream, bits, filters, d, narrow, few), Error);
+  EXPECT_NO_THROW(dispatch<kernels::BinaryConv2d>(*stream, bits, filters, d, narrow, none));
 }
 
 TEST(Isa, EveryInstructionSetCanBeForced) {

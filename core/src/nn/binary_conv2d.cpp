@@ -20,8 +20,9 @@ BinaryConv2d::BinaryConv2d(Stream& stream, const std::string& name, const ConvSi
 
 Var BinaryConv2d::forward(Context& ctx, const Var& x) {
   const Var w = weight_bits(ctx, weight_, binarization_.weight);
-  return binarization_.input ? ops::binary_conv2d(ctx, ops::sign(ctx, x, binarization_.activation), w, geometry_)
-                             : ops::conv2d(ctx, ops::to_float(ctx, x), w, geometry_);
+  return binarization_.input
+             ? ops::binary_conv2d(ctx, ops::sign(ctx, x, binarization_.activation), w, geometry_, binarization_.sums)
+             : ops::conv2d(ctx, ops::to_float(ctx, x), w, geometry_);
 }
 
 BinaryDepthwiseConv2d::BinaryDepthwiseConv2d(Stream& stream, const std::string& name, const ConvSize& size,

@@ -18,8 +18,9 @@ BinaryDense::BinaryDense(Stream& stream, const std::string& name, std::int64_t i
 
 Var BinaryDense::forward(Context& ctx, const Var& x) {
   const Var w = weight_bits(ctx, weight_, binarization_.weight);
-  return binarization_.input ? ops::binary_dense(ctx, ops::sign(ctx, x, binarization_.activation), w)
-                             : ops::dense(ctx, ops::to_float(ctx, x), w);
+  return binarization_.input
+             ? ops::binary_dense(ctx, ops::sign(ctx, x, binarization_.activation), w, binarization_.sums)
+             : ops::dense(ctx, ops::to_float(ctx, x), w);
 }
 
 }  // namespace bnas::nn

@@ -30,6 +30,11 @@ Var record_conv(Context& ctx, const char* op, Tensor y, const Var& x, const Var&
   });
 }
 
+/// Sums of `channels` for a kernel to write, undefined where they are not wanted.
+Tensor make_sums(Context& ctx, bool wanted, std::int64_t channels) {
+  return wanted && ctx.training() ? Tensor(ctx.stream, sums_shape(channels), DType::u8) : Tensor();
+}
+
 void require_bits(const char* op, const Var& x, const Var& w) {
   require_dtype(op, "input", x.value, {DType::bit});
   require_dtype(op, "weights", w.value, {DType::bit});
@@ -82,13 +87,17 @@ Var sign(Context& ctx, const Var& x, PseudoGradient kind) {
   });
 }
 
-Var binary_conv2d(Context& ctx, const Var& x, const Var& w, const Geometry& geometry) {
+Var binary_conv2d(Context& ctx, const Var& x, const Var& w, const Geometry& geometry, bool sums) {
   constexpr const char* kOp = "binary_conv2d";
   require_bits(kOp, x, w);
   const Conv2dDims dims = conv2d_dims(kOp, x.shape(), w.shape(), geometry);
   Tensor y(ctx.stream, {dims.n, dims.oh(), dims.ow(), dims.o}, dot_dtype(dims.k()));
-  dispatch<kernels::BinaryConv2d>(ctx.stream, x.value, w.value, dims, y);
-  return record_conv<kernels::Conv2dBackwardInput, kernels::Conv2dBackwardWeight>(ctx, kOp, std::move(y), x, w, dims);
+  Tensor channel_sums = make_sums(ctx, sums, dims.o);
+  dispatch<kernels::BinaryConv2d>(ctx.stream, x.value, w.value, dims, y, channel_sums);
+  Var result =
+      record_conv<kernels::Conv2dBackwardInput, kernels::Conv2dBackwardWeight>(ctx, kOp, std::move(y), x, w, dims);
+  result.sums = std::move(channel_sums);
+  return result;
 }
 
 Var binary_depthwise_conv2d(Context& ctx, const Var& x, const Var& w, const Geometry& geometry) {
@@ -102,7 +111,7 @@ Var binary_depthwise_conv2d(Context& ctx, const Var& x, const Var& w, const Geom
 }
 
 // A dense layer is the convolution of images of one pixel: same kernels, same gradients, only the axes are named anew.
-Var binary_dense(Context& ctx, const Var& x, const Var& w) {
+Var binary_dense(Context& ctx, const Var& x, const Var& w, bool sums) {
   constexpr const char* kOp = "binary_dense";
   require_bits(kOp, x, w);
   require_rank(kOp, "input", x.value, 2);
@@ -112,8 +121,9 @@ Var binary_dense(Context& ctx, const Var& x, const Var& w) {
   const Conv2dDims dims = conv2d_dims(kOp, x4, w4, Geometry{});
   Tensor y(ctx.stream, y4, dot_dtype(c));
   const Tensor x_pixels = x.value.reshaped(x4), w_pixels = w.value.reshaped(w4);
-  dispatch<kernels::BinaryConv2d>(ctx.stream, x_pixels, w_pixels, dims, y);
-  return ctx.record(kOp, y.reshaped({n, o}), {x, w}, {x_pixels, w_pixels}, [dims, x4, w4, y4](BackwardContext& bw) {
+  Tensor channel_sums = make_sums(ctx, sums, o);
+  dispatch<kernels::BinaryConv2d>(ctx.stream, x_pixels, w_pixels, dims, y, channel_sums);
+  const auto backward = [dims, x4, w4, y4](BackwardContext& bw) {
     const Tensor dy = bw.dy().reshaped(y4);
     if (bw.wants(0)) {
       GradSlot slot = bw.dx(0);
@@ -125,7 +135,10 @@ Var binary_dense(Context& ctx, const Var& x, const Var& w) {
       Tensor dw = slot.tensor.reshaped(w4);
       dispatch<kernels::Conv2dBackwardWeight>(bw.stream(), dy, bw.saved(0), dims, dw, slot.mode);
     }
-  });
+  };
+  Var result = ctx.record(kOp, y.reshaped({n, o}), {x, w}, {x_pixels, w_pixels}, backward);
+  result.sums = std::move(channel_sums);
+  return result;
 }
 
 Var to_float(Context& ctx, const Var& x) {

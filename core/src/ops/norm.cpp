@@ -21,19 +21,24 @@ void require_operands(const char* op, const Var& x, const Var& gamma, const Var&
 }
 
 /// Statistics that normalize this pass: of the batch in training, which also moves the running ones; else the latter.
-RunningStats current_stats(Context& ctx, const Tensor& x, RunningStats& stats, float momentum) {
+/// Where x carries its sums, the normalizing kernel makes them.
+NormStatistics current_statistics(Context& ctx, const Var& x, RunningStats& stats, float momentum) {
   if (!ctx.training()) {
-    return stats;
+    return {stats.mean, stats.variance};
   }
   const Shape channels{x.shape().channels()};
-  RunningStats batch{Tensor(ctx.stream, channels, DType::f32), Tensor(ctx.stream, channels, DType::f32)};
-  dispatch<kernels::BatchNormStats>(ctx.stream, x, batch.mean, batch.variance, momentum, stats.mean, stats.variance);
+  NormStatistics batch{Tensor(ctx.stream, channels, DType::f32), Tensor(ctx.stream, channels, DType::f32)};
+  if (x.sums.defined()) {
+    return {batch.mean, batch.variance, x.sums, momentum, stats.mean, stats.variance};
+  }
+  dispatch<kernels::BatchNormStats>(ctx.stream, x.value, batch.mean, batch.variance, momentum, stats.mean,
+                                    stats.variance);
   return batch;
 }
 
 /// Saved: x, mean, variance, gamma, and the mask of a sign behind the norm (undefined without one).
 Var record_norm(Context& ctx, const char* op, Tensor y, const Var& x, const Var& gamma, const Var& beta,
-                const RunningStats& used, Tensor mask, float eps) {
+                const NormStatistics& used, Tensor mask, float eps) {
   const bool frozen = !ctx.training();
   return ctx.record(
       op, std::move(y), {x, gamma, beta}, {x.value, used.mean, used.variance, gamma.value, std::move(mask)},
@@ -58,10 +63,9 @@ Var batch_norm(Context& ctx, const Var& x, const Var& gamma, const Var& beta, Ru
                const BatchNormOptions& options) {
   constexpr const char* kOp = "batch_norm";
   require_operands(kOp, x, gamma, beta, stats);
-  const RunningStats used = current_stats(ctx, x.value, stats, options.momentum);
+  NormStatistics used = current_statistics(ctx, x, stats, options.momentum);
   Tensor y(ctx.stream, x.shape(), DType::f32);
-  dispatch<kernels::BatchNormApply>(ctx.stream, x.value, used.mean, used.variance, gamma.value, beta.value, options.eps,
-                                    y);
+  dispatch<kernels::BatchNormApply>(ctx.stream, x.value, used, gamma.value, beta.value, options.eps, y);
   return record_norm(ctx, kOp, std::move(y), x, gamma, beta, used, Tensor(), options.eps);
 }
 
@@ -69,14 +73,13 @@ Var batch_norm_sign(Context& ctx, const Var& x, const Var& gamma, const Var& bet
                     const BatchNormOptions& options) {
   constexpr const char* kOp = "batch_norm_sign";
   require_operands(kOp, x, gamma, beta, stats);
-  const RunningStats used = current_stats(ctx, x.value, stats, options.momentum);
+  NormStatistics used = current_statistics(ctx, x, stats, options.momentum);
   Tensor bits(ctx.stream, x.shape(), DType::bit);
   Tensor mask;
   if (wants_grad(ctx, x) || wants_grad(ctx, gamma) || wants_grad(ctx, beta)) {
     mask = Tensor(ctx.stream, x.shape(), DType::bit);
   }
-  dispatch<kernels::BatchNormSign>(ctx.stream, x.value, used.mean, used.variance, gamma.value, beta.value, options.eps,
-                                   bits, mask);
+  dispatch<kernels::BatchNormSign>(ctx.stream, x.value, used, gamma.value, beta.value, options.eps, bits, mask);
   return record_norm(ctx, kOp, std::move(bits), x, gamma, beta, used, std::move(mask), options.eps);
 }
 

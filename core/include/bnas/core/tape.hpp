@@ -22,10 +22,17 @@ class Tape;
 struct Var {
   Tensor value;
   std::int32_t node = -1;
+  Tensor sums{};  ///< of `value` per channel (sums_shape), where its producer made them for a batch norm
 
   bool needs_grad() const { return node >= 0; }
   const Shape& shape() const { return value.shape(); }
 };
+
+/// Of sums per channel, u8: the bytes of 2 C std::int64_t, the sum of each of C channels over all rows, then that of
+/// its squares.
+inline Shape sums_shape(std::int64_t channels) {
+  return {2 * channels * static_cast<std::int64_t>(sizeof(std::int64_t))};
+}
 
 /// A gradient that a backward function must write: `tensor` is f32, written as `mode` says.
 struct GradSlot {

@@ -83,13 +83,12 @@ std::int64_t rows_per_period(std::int64_t channels) {
   return rows * channels <= 16 * kTarget ? rows * std::max<std::int64_t>(1, kTarget / (rows * channels)) : 1;
 }
 
-AffineParams affine_params(const char* op, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                           const Tensor& gamma, const Tensor& beta, float eps, std::int64_t repeats) {
+AffineParams affine_params(const char* op, const Tensor& x, NormStatistics& statistics, const Tensor& gamma,
+                           const Tensor& beta, float eps, std::int64_t repeats) {
   expect_number(op, "x", x);
   const std::int64_t channels = x.shape().channels();
   const Shape per_channel{channels};
-  expect(op, "mean", mean, DType::f32, per_channel);
-  expect(op, "variance", variance, DType::f32, per_channel);
+  finish_statistics(op, x.shape().rows(), channels, statistics);
   expect(op, "gamma", gamma, DType::f32, per_channel);
   expect(op, "beta", beta, DType::f32, per_channel);
   const auto size = static_cast<std::size_t>(repeats * channels + kMaxLanes);
@@ -103,8 +102,8 @@ AffineParams affine_params(const char* op, const Tensor& x, const Tensor& mean, 
       params.beta[at] = params.beta[static_cast<std::size_t>(c)];
       continue;
     }
-    params.mean[at] = mean.data<float>()[c];
-    params.scale[at] = gamma.data<float>()[c] * reciprocal_std(variance.data<float>()[c], eps);
+    params.mean[at] = statistics.mean.data<float>()[c];
+    params.scale[at] = gamma.data<float>()[c] * reciprocal_std(statistics.variance.data<float>()[c], eps);
     params.beta[at] = beta.data<float>()[c];
   }
   return params;
@@ -112,17 +111,17 @@ AffineParams affine_params(const char* op, const Tensor& x, const Tensor& mean, 
 
 }  // namespace
 
-void batch_norm_apply(Stream& /*stream*/, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                      const Tensor& gamma, const Tensor& beta, float eps, Tensor& y) {
+void batch_norm_apply(Stream& /*stream*/, const Tensor& x, NormStatistics& statistics, const Tensor& gamma,
+                      const Tensor& beta, float eps, Tensor& y) {
   const AffineParams params =
-      affine_params("batch_norm_apply", x, mean, variance, gamma, beta, eps, rows_per_period(x.shape().channels()));
+      affine_params("batch_norm_apply", x, statistics, gamma, beta, eps, rows_per_period(x.shape().channels()));
   expect("batch_norm_apply", "y", y, DType::f32, x.shape());
   HWY_DYNAMIC_DISPATCH(apply_affine)(x, params, y.data<float>());
 }
 
-void batch_norm_sign(Stream& /*stream*/, const Tensor& x, const Tensor& mean, const Tensor& variance,
-                     const Tensor& gamma, const Tensor& beta, float eps, Tensor& bits, Tensor& mask) {
-  const AffineParams params = affine_params("batch_norm_sign", x, mean, variance, gamma, beta, eps, 1);
+void batch_norm_sign(Stream& /*stream*/, const Tensor& x, NormStatistics& statistics, const Tensor& gamma,
+                     const Tensor& beta, float eps, Tensor& bits, Tensor& mask) {
+  const AffineParams params = affine_params("batch_norm_sign", x, statistics, gamma, beta, eps, 1);
   expect("batch_norm_sign", "bits", bits, DType::bit, x.shape());
   if (mask.defined()) {
     expect("batch_norm_sign", "mask", mask, DType::bit, x.shape());

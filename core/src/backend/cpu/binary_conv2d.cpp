@@ -3,8 +3,10 @@
 #include <cstring>
 #include <vector>
 
+#include "backend/cpu/checks.hpp"
 #include "backend/cpu/conv_kernels.hpp"
 #include "backend/cpu/conv_window.hpp"
+#include "backend/cpu/norm.hpp"
 #include "backend/cpu/popcount_tile.hpp"
 
 namespace bnas::cpu {
@@ -114,11 +116,15 @@ class BinaryConv {
 
 }  // namespace
 
-void binary_conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y) {
+void binary_conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y, Tensor& sums) {
   check(x.dtype() == DType::bit && w.dtype() == DType::bit, "binary_conv2d", "x and w must be bits");
   check(y.dtype() == dot_dtype(dims.k()), "binary_conv2d",
         std::string("y must be ") + dtype_name(dot_dtype(dims.k())) + ", is " + dtype_name(y.dtype()));
   BinaryConv(stream, x, w, dims, y).run();
+  if (sums.defined()) {
+    expect("binary_conv2d", "sums", sums, DType::u8, sums_shape(dims.o));
+    channel_sums(y, static_cast<std::int64_t*>(sums.raw()));
+  }
 }
 
 }  // namespace bnas::cpu

@@ -9,7 +9,7 @@
 
 namespace bnas::cpu {
 
-void binary_conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y);
+void binary_conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y, Tensor& sums);
 void conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y);
 void conv2d_backward_input(Stream& stream, const Tensor& dy, const Tensor& w, const Conv2dDims& dims, Tensor& dx,
                            GradMode mode);

@@ -39,6 +39,12 @@ struct BatchNormGradient {
   std::vector<float> mean_dy, mean_dy_xhat;  ///< 0 with frozen statistics
 };
 
+/// The sums of integers y per channel (sums_shape); 64 bits hold 2^33 rows of i16, and i32 dot products of any
+/// practical size.
+void channel_sums(const Tensor& y, std::int64_t* sums);
+/// Does what `statistics.sums` asks for, where they are defined, for x of so many rows.
+void finish_statistics(const char* op, std::int64_t rows, std::int64_t channels, NormStatistics& statistics);
+
 kernels::BatchNormStats::Signature batch_norm_stats;
 kernels::BatchNormApply::Signature batch_norm_apply;
 kernels::BatchNormSign::Signature batch_norm_sign;

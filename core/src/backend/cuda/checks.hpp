@@ -23,7 +23,7 @@ class Call {
   /// Scratch memory for the work that this call enqueues; it returns to the stream with the Call.
   cuda::Scratch scratch(std::size_t bytes) {
     scratch_ = bytes == 0 ? nullptr : stream_.allocate(bytes);
-    return {bytes == 0 ? nullptr : scratch_->data(), bytes, stream_.tickets()};
+    return {bytes == 0 ? nullptr : scratch_->data(), bytes, stream_.tickets(), stream_.accumulators()};
   }
 
   void expect(const char* name, const Tensor& tensor, DType dtype) const;

@@ -39,30 +39,49 @@ cuda::NormGradient gradient(const Call& call, const char* name, const Tensor& te
   return {data_or_null<float>(tensor), mode == GradMode::accumulate};
 }
 
-void batch_norm_stats(Stream& stream, const Tensor& x, Tensor& mean, Tensor& variance, float momentum,
-                      Tensor& running_mean, Tensor& running_variance) {
-  Call call("batch_norm_stats", stream);
-  const cuda::NormInput input = norm_input(call, x);
+cuda::BatchMoments batch_moments(const Call& call, const Tensor& x, const Tensor& mean, const Tensor& variance,
+                                 float momentum, const Tensor& running_mean, const Tensor& running_variance) {
   moments_of(call, x, mean, variance);
   if (running_mean.defined()) {
     moments_of(call, x, running_mean, running_variance);
   }
-  const cuda::BatchMoments moments{mean.data<float>(), variance.data<float>(), momentum,
-                                   data_or_null<float>(running_mean), data_or_null<float>(running_variance)};
+  return {mean.data<float>(), variance.data<float>(), momentum, data_or_null<float>(running_mean),
+          data_or_null<float>(running_variance)};
+}
+
+/// Calls launch(moments) with known moments, or with sums of which the kernel makes them.
+template <class Launch>
+void with_statistics(const Call& call, const Tensor& x, const NormStatistics& s, Launch launch) {
+  if (!s.sums.defined()) {
+    return call.require(launch(moments_of(call, x, s.mean, s.variance)));
+  }
+  call.expect("sums", s.sums, DType::u8, sums_shape(x.shape().channels()));
+  call.require(launch(
+      cuda::BatchSums{static_cast<const std::int64_t*>(s.sums.raw()),
+                      batch_moments(call, x, s.mean, s.variance, s.momentum, s.running_mean, s.running_variance)}));
+}
+
+void batch_norm_stats(Stream& stream, const Tensor& x, Tensor& mean, Tensor& variance, float momentum,
+                      Tensor& running_mean, Tensor& running_variance) {
+  Call call("batch_norm_stats", stream);
+  const cuda::NormInput input = norm_input(call, x);
+  const auto moments = batch_moments(call, x, mean, variance, momentum, running_mean, running_variance);
   const cuda::Scratch scratch = call.scratch(cuda::batch_norm_stats_workspace_bytes(input));
   call.require(cuda::batch_norm_stats(input, moments, scratch, call.stream()));
 }
 
-void batch_norm_apply(Stream& stream, const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& gamma,
+void batch_norm_apply(Stream& stream, const Tensor& x, NormStatistics& statistics, const Tensor& gamma,
                       const Tensor& beta, float eps, Tensor& y) {
   const Call call("batch_norm_apply", stream);
   const cuda::NormInput input = norm_input(call, x);
   call.expect("y", y, DType::f32, x.shape());
-  call.require(cuda::batch_norm_apply(input, moments_of(call, x, mean, variance), scale_of(call, x, gamma, beta, eps),
-                                      y.data<float>(), call.stream()));
+  const cuda::NormScale scale = scale_of(call, x, gamma, beta, eps);
+  with_statistics(call, x, statistics, [&](const auto& moments) {
+    return cuda::batch_norm_apply(input, moments, scale, y.data<float>(), call.stream());
+  });
 }
 
-void batch_norm_sign(Stream& stream, const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& gamma,
+void batch_norm_sign(Stream& stream, const Tensor& x, NormStatistics& statistics, const Tensor& gamma,
                      const Tensor& beta, float eps, Tensor& bits, Tensor& mask) {
   const Call call("batch_norm_sign", stream);
   const cuda::NormInput input = norm_input(call, x);
@@ -70,8 +89,10 @@ void batch_norm_sign(Stream& stream, const Tensor& x, const Tensor& mean, const 
   if (mask.defined()) {
     call.expect("mask", mask, DType::bit, x.shape());
   }
-  call.require(cuda::batch_norm_sign(input, moments_of(call, x, mean, variance), scale_of(call, x, gamma, beta, eps),
-                                     bits.data<Word>(), data_or_null<Word>(mask), call.stream()));
+  const cuda::NormScale scale = scale_of(call, x, gamma, beta, eps);
+  with_statistics(call, x, statistics, [&](const auto& moments) {
+    return cuda::batch_norm_sign(input, moments, scale, bits.data<Word>(), data_or_null<Word>(mask), call.stream());
+  });
 }
 
 void batch_norm_backward(Stream& stream, const GradColumns& dy, const Tensor& mask, const Tensor& x, const Tensor& mean,

@@ -38,10 +38,13 @@ CudaStream::CudaStream(Backend& backend, int device)
     : backend_(backend),
       handle_(std::make_shared<StreamHandle>(device)),
       allocator_(std::make_shared<CachingAllocator>(make_memory_source(handle_))) {
+  constexpr std::size_t kSumBytes = cuda::kAccumulators * sizeof(std::int64_t);
   constexpr std::size_t kTicketBytes = cuda::kTickets * sizeof(unsigned);
-  fixed_ = allocator_->allocate(kTicketBytes + sizeof(cuda::DeviceError));
-  tickets_ = static_cast<unsigned*>(fixed_->data());
-  error_ = reinterpret_cast<cuda::DeviceError*>(static_cast<char*>(fixed_->data()) + kTicketBytes);
+  fixed_ = allocator_->allocate(kSumBytes + kTicketBytes + sizeof(cuda::DeviceError));
+  auto* const fixed = static_cast<char*>(fixed_->data());
+  accumulators_ = reinterpret_cast<std::int64_t*>(fixed);
+  tickets_ = reinterpret_cast<unsigned*>(fixed + kSumBytes);
+  error_ = reinterpret_cast<cuda::DeviceError*>(fixed + kSumBytes + kTicketBytes);
   require(cudaMemsetAsync(fixed_->data(), 0, fixed_->bytes(), get()), "stream", device);
   int major = 0, minor = 0;
   require(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "stream", device);

@@ -38,6 +38,7 @@ class CudaStream final : public Stream {
   /// cuBLAS and cuDNN on this stream; opened at the first call, which must not be recorded.
   const cuda::Handles& handles();
   unsigned* tickets() const { return tickets_; }
+  std::int64_t* accumulators() const { return accumulators_; }
   cuda::DeviceError* error() const { return error_; }
   const std::shared_ptr<CachingAllocator>& allocator() const { return allocator_; }
 
@@ -48,7 +49,8 @@ class CudaStream final : public Stream {
   int compute_capability_ = 0;
   std::shared_ptr<Storage> handle_workspace_;
   std::optional<cuda::Handles> handles_;  // dies before its workspace
-  std::shared_ptr<Storage> fixed_;        // tickets_ and error_
+  std::shared_ptr<Storage> fixed_;        // accumulators_, tickets_ and error_
+  std::int64_t* accumulators_ = nullptr;
   unsigned* tickets_ = nullptr;
   cuda::DeviceError* error_ = nullptr;
   mutable StepMarks marks_;

@@ -10,10 +10,11 @@
 namespace bnas::kernels {
 
 /// Exact integer dot products of bits with bits by XOR and popcount. y is i8 when K <= 127, i16 when K <= 32767,
-/// else i32 (dot_dtype). Zero padding contributes 0, one padding +1.
+/// else i32 (dot_dtype). Zero padding contributes 0, one padding +1. Where `sums` is defined, it becomes the sums of y
+/// per channel (sums_shape).
 struct BinaryConv2d {
   static constexpr const char* name = "binary_conv2d";
-  using Signature = void(Stream&, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y);
+  using Signature = void(Stream&, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y, Tensor& sums);
 };
 
 /// As BinaryConv2d with one filter per channel: x bits (N,H,W,C), w bits (KH,KW,C), y i8 or i16 (N,OH,OW,C).

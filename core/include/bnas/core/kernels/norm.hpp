@@ -5,6 +5,21 @@
 #include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
 
+namespace bnas {
+
+/// Statistics per channel that normalize x, f32 (C): known ones, or those of x itself.
+struct NormStatistics {
+  Tensor mean;
+  Tensor variance;
+  /// Where defined, the kernel begins as BatchNormStats would, from these sums of x (sums_shape): it writes mean and
+  /// variance, and moves the running statistics.
+  Tensor sums = {};
+  float momentum = 0.0F;
+  Tensor running_mean = {}, running_variance = {};
+};
+
+}  // namespace bnas
+
 namespace bnas::kernels {
 
 /// mean (C) and biased variance (C), f32, of x (rows, C) of type f32, i8, i16 or i32.
@@ -22,15 +37,15 @@ struct BatchNormStats {
 /// bnas/portable/batch_norm.hpp). x f32 or integer, y f32.
 struct BatchNormApply {
   static constexpr const char* name = "batch_norm_apply";
-  using Signature = void(Stream&, const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& gamma,
-                         const Tensor& beta, float eps, Tensor& y);
+  using Signature = void(Stream&, const Tensor& x, NormStatistics& statistics, const Tensor& gamma, const Tensor& beta,
+                         float eps, Tensor& y);
 };
 
 /// bits = sign(y) of BatchNormApply's y, which is never stored; mask bits where |y| <= 1 when `mask` is defined.
 struct BatchNormSign {
   static constexpr const char* name = "batch_norm_sign";
-  using Signature = void(Stream&, const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& gamma,
-                         const Tensor& beta, float eps, Tensor& bits, Tensor& mask);
+  using Signature = void(Stream&, const Tensor& x, NormStatistics& statistics, const Tensor& gamma, const Tensor& beta,
+                         float eps, Tensor& bits, Tensor& mask);
 };
 
 /// Gradients of training-mode batch norm; dy may be columns of a wider gradient, as a concatenation has it. Where

@@ -22,6 +22,8 @@ struct Binarization {
   PseudoGradient weight = PseudoGradient::ste_sign;
   /// False: the input stays real (the stem, or weights-only binarization) and the result is f32, not integer.
   bool input = true;
+  /// An integer result carries the sums of its channels (ops::binary_conv2d): a batch norm is behind it.
+  bool sums = false;
 };
 
 /// Convolution with binary weights, no bias. Latent weights (O,KH,KW,C) start uniform in [-1, 1).

@@ -17,14 +17,15 @@ PseudoGradient parse_pseudo_gradient(std::string_view name);
 /// bits = sign(x). Keeps one bit per element for ste_sign, x itself for the others. Bits pass through unchanged.
 Var sign(Context& ctx, const Var& x, PseudoGradient kind = PseudoGradient::ste_sign);
 
-/// Integer dot products (dot_dtype) of x bits (N,H,W,C) with w bits (O,KH,KW,C). Keeps both operands as bits.
-Var binary_conv2d(Context& ctx, const Var& x, const Var& w, const Geometry& geometry);
+/// Integer dot products (dot_dtype) of x bits (N,H,W,C) with w bits (O,KH,KW,C). Keeps both operands as bits. With
+/// `sums` the result of a training pass carries the sums of its channels, which spares the batch norm behind it a pass.
+Var binary_conv2d(Context& ctx, const Var& x, const Var& w, const Geometry& geometry, bool sums = false);
 
 /// One filter per channel: w bits (KH,KW,C).
 Var binary_depthwise_conv2d(Context& ctx, const Var& x, const Var& w, const Geometry& geometry);
 
-/// x bits (N,C), w bits (O,C) -> integer (N,O).
-Var binary_dense(Context& ctx, const Var& x, const Var& w);
+/// x bits (N,C), w bits (O,C) -> integer (N,O); `sums` as of binary_conv2d.
+Var binary_dense(Context& ctx, const Var& x, const Var& w, bool sums = false);
 
 /// Values of bits or integers as f32; the gradient passes unchanged.
 Var to_float(Context& ctx, const Var& x);

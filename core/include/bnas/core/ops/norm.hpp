@@ -17,8 +17,9 @@ struct BatchNormOptions {
   float momentum = 0.9F;  ///< weight of the old running value
 };
 
-/// Per-channel batch norm of x (..., C), f32 or integer, to f32. Training uses and updates batch statistics; eval the
-/// running ones. Keeps x as it came (integers stay integers), 2C floats of statistics, and gamma.
+/// Per-channel batch norm of x (..., C), f32 or integer, to f32. Training uses and updates batch statistics, made from
+/// x.sums where x carries them, to the same bits; eval the running ones. Keeps x as it came (integers stay integers),
+/// 2C floats of statistics, and gamma.
 Var batch_norm(Context& ctx, const Var& x, const Var& gamma, const Var& beta, RunningStats& stats,
                const BatchNormOptions& options = {});
 
