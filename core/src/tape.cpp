@@ -8,7 +8,6 @@
 #include "bnas/core/kernels/elementwise.hpp"
 
 namespace bnas {
-
 namespace {
 
 /// A tensor of its own with the values of a gradient.
