@@ -171,9 +171,9 @@ struct ConvBlock {
     }
     if (args.sums.added != nullptr) {
       add_sums();
-    }
-    if (args.sums.taken != nullptr) {
-      take_sums();
+      if (args.sums.taken != nullptr) {
+        take_sums();
+      }
     }
   }
 
@@ -209,15 +209,14 @@ struct ConvBlock {
 
   /// The last block of these filters moves their sums and leaves zeros.
   __device__ void take_sums() const {
-    const ConvTile& tile = args.tile;
-    const auto blocks = static_cast<unsigned>(tile.tiles_n * tile.tiles_h * tile.tiles_w);
-    if (!is_last_block(args.sums.tickets + part.o / tile.filters, blocks)) {
+    const auto tiles = static_cast<unsigned>(args.tile.tiles_o);
+    if (!is_last_block(args.sums.tickets + blockIdx.x % tiles, gridDim.x / tiles)) {
       return;
     }
-    for (int f = static_cast<int>(threadIdx.x); f < part.filters; f += static_cast<int>(blockDim.x)) {
-      for (const int at : {f, args.dims.o + f}) {
-        args.sums.taken[part.o + at] = static_cast<std::int64_t>(atomicExch(added(at), 0ULL));
-      }
+#pragma unroll 1
+    for (int i = static_cast<int>(threadIdx.x); i < 2 * part.filters; i += static_cast<int>(blockDim.x)) {
+      const int at = i < part.filters ? i : args.dims.o + i - part.filters;
+      args.sums.taken[part.o + at] = static_cast<std::int64_t>(atomicExch(added(at), 0ULL));
     }
   }
 

@@ -20,12 +20,14 @@ constexpr int kPitch = kFilters + 4;  // spreads the columns over banks, keeps 1
 template <class Rows>
 __device__ void stage_weights(const Rows& w, const Conv2dDims& d, int filter, int first,
                               float (&staged)[kChunk][kPitch]) {
+  static_assert(kThreads % kChunk == 0, "a thread has one k");
+  const int at = static_cast<int>(threadIdx.x) % kChunk;
+  const int tap = (first + at) / d.c;
+  const int c = (first + at) % d.c;
   const int taps = d.kh * d.kw;
-  for (int i = static_cast<int>(threadIdx.x); i < kChunk * kFilters; i += kThreads) {
-    const int k = first + i % kChunk;
-    const int f = filter + i / kChunk;
-    const bool exists = k < d.k() && f < d.o;
-    staged[k - first][f - filter] = exists ? w.at(static_cast<std::int64_t>(f) * taps + k / d.c, k % d.c) : 0.0F;
+  for (int f = static_cast<int>(threadIdx.x) / kChunk; f < kFilters; f += kThreads / kChunk) {
+    const bool exists = tap < taps && filter + f < d.o;
+    staged[at][f] = exists ? w.at(static_cast<std::int64_t>(filter + f) * taps + tap, c) : 0.0F;
   }
 }
 

@@ -138,6 +138,7 @@ void finish_statistics(const char* op, std::int64_t rows, std::int64_t channels,
   expect(op, "variance", statistics.variance, DType::f32, Shape{channels});
   if (statistics.sums.defined()) {
     expect(op, "sums", statistics.sums, DType::u8, sums_shape(channels));
+    check(rows > 0, op, "x has no rows, so that it has no mean");
     const auto* sums = static_cast<const std::int64_t*>(statistics.sums.raw());
     moments_of_sums(sums, rows, statistics.mean, statistics.variance);
     move_running(op, rows, statistics.mean, statistics.variance, statistics.momentum, statistics.running_mean,

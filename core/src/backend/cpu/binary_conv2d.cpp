@@ -120,9 +120,11 @@ void binary_conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Conv2
   check(x.dtype() == DType::bit && w.dtype() == DType::bit, "binary_conv2d", "x and w must be bits");
   check(y.dtype() == dot_dtype(dims.k()), "binary_conv2d",
         std::string("y must be ") + dtype_name(dot_dtype(dims.k())) + ", is " + dtype_name(y.dtype()));
-  BinaryConv(stream, x, w, dims, y).run();
   if (sums.defined()) {
     expect("binary_conv2d", "sums", sums, DType::u8, sums_shape(dims.o));
+  }
+  BinaryConv(stream, x, w, dims, y).run();
+  if (sums.defined()) {
     channel_sums(y, static_cast<std::int64_t*>(sums.raw()));
   }
 }

@@ -26,7 +26,7 @@ struct BinaryConvPolicy {
   int pixels = 256;              ///< output pixels of a block at most
   int filters = 32;              ///< output channels of a block, a multiple of 32
   int threads = 128;             ///< 32, 64, 96 or 128
-  int shared_bytes = 44 * 1024;  ///< at most 48 KiB
+  int shared_bytes = 44 * 1024;  ///< dynamic ones; at most 47 KiB, with the few static ones within 48
   int blocks = 216;              ///< that many are wished for: two for each of 108 multiprocessors
   int tensor_channels = 64;      ///< input channels from which tensor cores pay
 };
