@@ -49,10 +49,9 @@ void BackwardContext::pass_columns(std::size_t i, std::int64_t begin) {
 Var Tape::leaf(const Tensor& value, const Tensor& grad, GradMode first_write) {
   check(grad.dtype() == DType::f32 && grad.shape() == value.shape(), "leaf",
         "gradient " + grad.shape().text() + " does not match value " + value.shape().text());
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {  // a parameter used again is the same leaf
-    if (!nodes_[i].backward && nodes_[i].grad.tensor.raw() == grad.raw()) {
-      return {value, static_cast<std::int32_t>(i)};
-    }
+  const auto [known, is_new] = leaves_.emplace(grad.raw(), static_cast<std::int32_t>(nodes_.size()));
+  if (!is_new) {  // a parameter used again is the same leaf
+    return {value, known->second};
   }
   Node node;
   node.op = "leaf";
@@ -60,7 +59,7 @@ Var Tape::leaf(const Tensor& value, const Tensor& grad, GradMode first_write) {
   node.grad = {grad};
   node.grad_written = first_write == GradMode::accumulate;
   nodes_.push_back(std::move(node));
-  return {value, static_cast<std::int32_t>(nodes_.size()) - 1};
+  return {value, known->second};
 }
 
 Var Tape::record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Tensor> saved, Backward backward) {

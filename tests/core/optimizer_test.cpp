@@ -293,5 +293,28 @@ TEST(Schedule, NamesRoundTripAndTypingErrorsAreAnswered) {
   }
 }
 
+// Momentum and decay would move a parameter that has no gradient; one that is not selected stays, slots and all.
+TEST_F(OptimizerTest, SelectedParametersAloneMove) {
+  const auto sgd = make_sgd({.momentum = 0.9F, .weight_decay = 0.5F});
+  run_step(*sgd, 1);
+  const std::vector<float> before = parameters_[1].value.to_host(*stream_);
+  std::vector<std::vector<float>> velocities;
+  const auto read_slots = [&] {
+    velocities.clear();
+    sgd->slots([&](const std::string&, Tensor& slot) { velocities.push_back(slot.to_host(*stream_)); });
+  };
+  read_slots();
+  const std::vector<std::vector<float>> slots_before = velocities;
+  sgd->select(std::span(pointers_).first(1));
+  run_step(*sgd, 2);
+  read_slots();
+  EXPECT_EQ(parameters_[1].value.to_host(*stream_), before);
+  EXPECT_EQ(velocities[1], slots_before[1]);
+  EXPECT_NE(velocities[0], slots_before[0]);
+  sgd->select(pointers_);
+  run_step(*sgd, 3);
+  EXPECT_NE(parameters_[1].value.to_host(*stream_), before);
+}
+
 }  // namespace
 }  // namespace bnas::optim

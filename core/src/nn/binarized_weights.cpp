@@ -26,7 +26,7 @@ void BinarizedWeights::binarize(Stream& stream) { dispatch<kernels::BinarizeWeig
 void BinarizedWeights::mask_gradients(Stream& stream) { dispatch<kernels::MaskGradients>(stream, layers_); }
 
 Var weight_bits(Context& ctx, Parameter& parameter, PseudoGradient kind) {
-  if (ctx.tape == nullptr || !parameter.bits.defined()) {
+  if (ctx.tape == nullptr || parameter.frozen || !parameter.bits.defined()) {
     return ops::sign(ctx, use(ctx, parameter), kind);
   }
   return ctx.tape->leaf(parameter.bits, parameter.grad);

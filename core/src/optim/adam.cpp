@@ -13,8 +13,9 @@ class Adam final : public Optimizer {
   void prepare(Stream& stream, std::span<nn::Parameter* const> parameters) override {
     updates_.prepare(stream, parameters);
   }
+  void select(std::span<nn::Parameter* const> parameters) override { updates_.select(parameters); }
   void step(Stream& stream, const Tensor& values) override {
-    dispatch<kernels::AdamStep>(stream, updates_.all(), rule_, values);
+    dispatch<kernels::AdamStep>(stream, updates_.selected(), rule_, values);
   }
   double bias_correction(std::int64_t t) const override { return rule_.bias_correction(t); }
   void slots(const std::function<void(const std::string& name, Tensor&)>& visit) override { updates_.visit(visit); }

@@ -21,9 +21,13 @@ class Bop final : public Optimizer {
     updates_.prepare(stream, latents);
     rest_->prepare(stream, others);
   }
+  void select(std::span<nn::Parameter* const> parameters) override {
+    updates_.select(parameters);
+    rest_->select(parameters);
+  }
   void step(Stream& stream, const Tensor& values) override {
     rest_->step(stream, values);
-    dispatch<kernels::BopStep>(stream, updates_.all(), rule_);
+    dispatch<kernels::BopStep>(stream, updates_.selected(), rule_);
   }
   double bias_correction(std::int64_t t) const override { return rest_->bias_correction(t); }
   void slots(const std::function<void(const std::string& name, Tensor&)>& visit) override {

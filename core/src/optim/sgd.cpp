@@ -13,8 +13,9 @@ class Sgd final : public Optimizer {
   void prepare(Stream& stream, std::span<nn::Parameter* const> parameters) override {
     updates_.prepare(stream, parameters);
   }
+  void select(std::span<nn::Parameter* const> parameters) override { updates_.select(parameters); }
   void step(Stream& stream, const Tensor& values) override {
-    dispatch<kernels::SgdStep>(stream, updates_.all(), rule_, values);
+    dispatch<kernels::SgdStep>(stream, updates_.selected(), rule_, values);
   }
   void slots(const std::function<void(const std::string& name, Tensor&)>& visit) override { updates_.visit(visit); }
 

@@ -2,6 +2,7 @@
 #include "optim/updates.hpp"
 
 #include <cmath>
+#include <unordered_set>
 
 #include "bnas/core/error.hpp"
 
@@ -20,20 +21,32 @@ void UpdateList::prepare(Stream& stream, std::span<nn::Parameter* const> paramet
     }
     update.lr_multiplier = latent && options_.glorot_lr ? glorot_multiplier(p->fan_in, p->fan_out) : 1.0F;
     update.clip = latent ? options_.latent_clip : 0.0F;
-    parameters_.push_back(p->name);
+    parameters_.push_back(p);
     updates_.push_back(std::move(update));
+  }
+  selected_ = updates_;
+}
+
+void UpdateList::select(std::span<nn::Parameter* const> parameters) {
+  check(prepared_, "optimizer", "selected before it was prepared");
+  const std::unordered_set<const nn::Parameter*> wanted(parameters.begin(), parameters.end());
+  selected_.clear();
+  for (std::size_t i = 0; i < updates_.size(); ++i) {
+    if (wanted.count(parameters_[i]) != 0) {
+      selected_.push_back(updates_[i]);
+    }
   }
 }
 
-std::span<const ParameterUpdate> UpdateList::all() const {
+std::span<const ParameterUpdate> UpdateList::selected() const {
   check(prepared_, "optimizer", "stepped before it was prepared");
-  return updates_;
+  return selected_;
 }
 
 void UpdateList::visit(const std::function<void(const std::string& name, Tensor&)>& visit) {
   for (std::size_t p = 0; p < updates_.size(); ++p) {
     for (std::size_t i = 0; i < names_.size(); ++i) {
-      visit(parameters_[p] + "." + names_[i], updates_[p].slots[i]);
+      visit(parameters_[p]->name + "." + names_[i], updates_[p].slots[i]);
     }
   }
 }

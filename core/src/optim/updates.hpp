@@ -14,15 +14,19 @@ class UpdateList {
 
   /// Makes zero-filled slots. Once.
   void prepare(Stream& stream, std::span<nn::Parameter* const> parameters);
-  std::span<const ParameterUpdate> all() const;
+  /// Narrows selected() to these of the prepared parameters; others in the list are ignored.
+  void select(std::span<nn::Parameter* const> parameters);
+  /// What a step moves: all, until select().
+  std::span<const ParameterUpdate> selected() const;
   /// Every slot as "<parameter>.<slot>".
   void visit(const std::function<void(const std::string& name, Tensor&)>& visit);
 
  private:
   std::vector<const char*> names_;
   StepOptions options_;
-  std::vector<std::string> parameters_;
+  std::vector<const nn::Parameter*> parameters_;
   std::vector<ParameterUpdate> updates_;
+  std::vector<ParameterUpdate> selected_;
   bool prepared_ = false;
 };
 

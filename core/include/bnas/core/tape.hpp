@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "bnas/core/tensor.hpp"
@@ -129,6 +130,7 @@ class Tape {
 
   Stream& stream_;
   std::vector<Node> nodes_;
+  std::unordered_map<const void*, std::int32_t> leaves_;  // by the address of their gradient
 };
 
 enum class Mode : std::uint8_t { train, eval };

@@ -53,6 +53,8 @@ class CpuBackend final : public Backend {
     register_loss(kernels_);
     register_sequence(kernels_);
     register_optim(kernels_);
+    register_mixture(kernels_);
+    register_weights(kernels_);
   }
   Device device() const override { return {DeviceType::cpu, 0}; }
   std::string description() const override { return "CPU, " + cpu::cpu_isa_name(); }

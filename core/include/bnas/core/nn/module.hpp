@@ -25,7 +25,8 @@ struct Parameter {
   Tensor grad;  ///< f32, same shape; only read by optimizers
   std::int64_t fan_in = 0;
   std::int64_t fan_out = 0;
-  Tensor bits = {};  ///< latent_binary: signs of the weights, where a BinarizedWeights keeps them
+  Tensor bits = {};     ///< latent_binary: signs of the weights, where a BinarizedWeights keeps them
+  bool frozen = false;  ///< use() gives a constant: the step wants no gradient of it
 };
 
 /// A piece of a network: parameters, buffers (running statistics) and a forward pass. Not thread-safe.
@@ -39,9 +40,10 @@ class Module {
   virtual void buffers(const std::function<void(const std::string& name, Tensor&)>& visit) { (void)visit; }
 };
 
-/// The parameter as a leaf of ctx's tape, or as a constant in inference.
+/// The parameter as a leaf of ctx's tape, or as a constant in inference and where it is frozen.
 inline Var use(Context& ctx, Parameter& parameter) {
-  return ctx.tape == nullptr ? Var{parameter.value} : ctx.tape->leaf(parameter.value, parameter.grad);
+  return ctx.tape == nullptr || parameter.frozen ? Var{parameter.value}
+                                                 : ctx.tape->leaf(parameter.value, parameter.grad);
 }
 
 }  // namespace bnas::nn

@@ -23,6 +23,8 @@ class Optimizer {
   /// One step over all parameters. `values` is a `step` tensor (step_feed.hpp): lr and bias_correction are read on the
   /// device, so that a recorded step can be replayed. Gradients are only read.
   virtual void step(Stream& stream, const Tensor& values) = 0;
+  /// From now on step() moves only these of the prepared parameters; the others keep their weights and slots.
+  virtual void select(std::span<nn::Parameter* const> parameters) = 0;
   /// StepValues::bias_correction of step t, which is 1 for the first.
   virtual double bias_correction(std::int64_t /*t*/) const { return 1.0; }
   /// Visits every slot as "<parameter>.<slot>", in a fixed order.
