@@ -31,7 +31,7 @@ struct PixelGrid {
 
 namespace bnas::kernels {
 
-/// y (rows, C) (+)= x * scale (C); x f32 or an integer type, y f32.
+/// y (rows, C) (+)= x * scale (C); x f32 or an integer type, y f32, which may be x to be overwritten.
 struct ScaleChannels {
   static constexpr const char* name = "scale_channels";
   using Signature = void(Stream&, const Tensor& x, const Tensor& scale, Tensor& y, GradMode mode);

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layers of cells: convolutions with weights of any kind, norms without parameters, activations.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bnas/core/nn/module.hpp"
+#include "bnas/core/ops/geometry.hpp"
+#include "bnas/core/ops/norm.hpp"
+#include "bnas/nas/differentiable/supernet_config.hpp"
+#include "bnas/portable/philox.hpp"
+
+namespace bnas::nas {
+
+using Visit = std::function<void(nn::Parameter&)>;
+using VisitBuffer = std::function<void(const std::string& name, Tensor&)>;
+
+/// Size and window of a convolution without bias. Padding keeps the image's size at stride 1.
+struct ConvSpec {
+  std::int64_t in = 1, out = 1;
+  int kernel = 1;
+  int stride = 1;  ///< 1, or equal to the dilation where that is not 1
+  int dilation = 1;
+  bool depthwise = false;  ///< `out` is not read
+  bool shifted = false;    ///< reads from the second pixel on (the odd half of a factorized reduction)
+};
+
+/// Convolution of f32 images, or of bits where weights are binary too.
+class WeightedConv final : public nn::Module {
+ public:
+  /// `amplitudes`: results are multiplied with them. They need not be where a batch norm follows, which divides by any
+  /// positive factor again.
+  WeightedConv(Stream& stream, const std::string& name, const ConvSpec& spec, const CellStyle& style, bool binary,
+               bool amplitudes, const RandomKey& key);
+  Var forward(Context& ctx, const Var& x) override;
+  void parameters(const Visit& visit) override;
+  /// What XNOR does to its latent weights before each step.
+  void center(Stream& stream);
+
+ private:
+  struct Weights {
+    Var value;      // f32 or bits
+    Var amplitude;  // per filter, or one; undefined without
+  };
+  Weights weights(Context& ctx);
+  Weights xnor_weights(Context& ctx);
+  Weights pcnn_weights(Context& ctx);
+  Var convolve(Context& ctx, const Var& x, const Var& w, int stride) const;
+  Var dilated(Context& ctx, const Var& x, const Var& w) const;
+
+  ConvSpec spec_;
+  WeightOptimizer optimizer_;
+  PadValue pad_;
+  bool binary_;
+  bool amplitudes_;
+  nn::Parameter weight_;
+  nn::Parameter partner_;  // pcnn: the matrix or the amplitudes
+};
+
+/// Batch norm with or without gamma and beta of its own.
+class Norm final : public nn::Module {
+ public:
+  Norm(Stream& stream, const std::string& name, std::int64_t channels, const ops::BatchNormOptions& options,
+       bool affine);
+  Var forward(Context& ctx, const Var& x) override { return forward(ctx, x, {}); }
+  /// The result times `gain` (C), where defined; only without gamma of its own.
+  Var forward(Context& ctx, const Var& x, const Var& gain);
+  Var forward_sign(Context& ctx, const Var& x);
+  void parameters(const Visit& visit) override;
+  void buffers(const VisitBuffer& visit) override;
+
+ private:
+  std::string name_;
+  bool affine_;
+  nn::Parameter gamma_, beta_;  // constants unless affine
+  ops::RunningStats stats_;
+  ops::BatchNormOptions options_;
+};
+
+/// Learned slopes, 0.25 at first.
+class Prelu final : public nn::Module {
+ public:
+  Prelu(Stream& stream, const std::string& name, std::int64_t channels);
+  Var forward(Context& ctx, const Var& x) override { return forward(ctx, x, {}); }
+  /// The result times `gain` (C), where defined.
+  Var forward(Context& ctx, const Var& x, const Var& gain);
+  void parameters(const Visit& visit) override { visit(slope_); }
+
+ private:
+  nn::Parameter slope_;
+};
+
+/// What stands before a convolution of a cell: ReLU, or a batch norm, or a batch norm and the sign.
+class Activation final : public nn::Module {
+ public:
+  Activation(Stream& stream, const std::string& name, std::int64_t channels, const CellStyle& style, bool affine);
+  Var forward(Context& ctx, const Var& x) override;
+  void parameters(const Visit& visit) override;
+  void buffers(const VisitBuffer& visit) override;
+
+ private:
+  std::unique_ptr<Norm> norm_;  // none: ReLU
+  bool sign_;
+};
+
+/// Halves an image: two 1x1 convolutions of stride 2 side by side, on even and on odd pixels. Of activated images.
+class ReducingConv final : public nn::Module {
+ public:
+  ReducingConv(Stream& stream, const std::string& name, std::int64_t in, std::int64_t out, const CellStyle& style,
+               bool binary, const RandomKey& key);
+  Var forward(Context& ctx, const Var& x) override;
+  void parameters(const Visit& visit) override;
+  void center(Stream& stream);
+
+ private:
+  WeightedConv even_, odd_;
+};
+
+}  // namespace bnas::nas

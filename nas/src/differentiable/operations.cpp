@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "differentiable/operations.hpp"
+
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "bnas/core/error.hpp"
+#include "bnas/core/ops/binary.hpp"
+#include "bnas/core/ops/mixture.hpp"
+#include "bnas/core/ops/structure.hpp"
+#include "differentiable/units.hpp"
+
+namespace bnas::nas {
+namespace {
+
+Var times(Context& ctx, const Var& x, const Var& gain) {
+  return gain.value.defined() ? ops::scale_channels(ctx, x, gain) : x;
+}
+
+class Pool final : public EdgeOperation {
+ public:
+  Pool(Stream& stream, const std::string& name, CandidateKind kind, const OperationPlace& place, const CellStyle& style)
+      : kind_(kind), stride_(place.stride) {
+    if (place.searched) {
+      norm_ = std::make_unique<Norm>(stream, name + ".norm", place.channels, style.norm, false);
+    }
+  }
+  Var forward(Context& ctx, Source& source, const Var& gain) override {
+    const Var y = source.pooled(ctx, kind_, stride_);
+    return norm_ ? norm_->forward(ctx, y, gain) : times(ctx, y, gain);
+  }
+  void buffers(const VisitBuffer& visit) override {
+    if (norm_) {
+      norm_->buffers(visit);
+    }
+  }
+
+ private:
+  CandidateKind kind_;
+  int stride_;
+  std::unique_ptr<Norm> norm_;
+};
+
+class Identity final : public EdgeOperation {
+ public:
+  Var forward(Context& ctx, Source& source, const Var& gain) override { return times(ctx, source.x(), gain); }
+  bool is_identity() const override { return true; }
+};
+
+/// `none` that was chosen: zeros of the right size.
+class Zero final : public EdgeOperation {
+ public:
+  explicit Zero(int stride) : stride_(stride) {}
+  Var forward(Context& ctx, Source& source, const Var& /*gain*/) override {
+    const Shape& x = source.x().shape();
+    const auto out = [this](std::int64_t length) { return (length + stride_ - 1) / stride_; };
+    return Var{Tensor::zeros(ctx.stream, {x[0], out(x[1]), out(x[2]), x[3]}, DType::f32)};
+  }
+
+ private:
+  int stride_;
+};
+
+/// The identity of stride 2.
+class Reduce final : public EdgeOperation {
+ public:
+  Reduce(Stream& stream, const std::string& name, const OperationPlace& place, const CellStyle& style,
+         const RandomKey& key)
+      : conv_(stream, name, place.channels, place.channels, style, style.precision.binary_weights, key),
+        norm_(stream, name + ".norm", place.channels, style.norm, !place.searched) {
+    if (!place.searched) {
+      activation_ = std::make_unique<Activation>(stream, name + ".activation", place.channels, style, true);
+    }
+    if (style.precision.binary_inputs) {
+      prelu_ = std::make_unique<Prelu>(stream, name + ".prelu", place.channels);
+    }
+  }
+  Var forward(Context& ctx, Source& source, const Var& gain) override {
+    const Var y = conv_.forward(ctx, source.activated(ctx, activation_.get()));
+    return prelu_ ? prelu_->forward(ctx, norm_.forward(ctx, y), gain) : norm_.forward(ctx, y, gain);
+  }
+  void parameters(const Visit& visit) override {
+    if (activation_) {
+      activation_->parameters(visit);
+    }
+    conv_.parameters(visit);
+    norm_.parameters(visit);
+    if (prelu_) {
+      prelu_->parameters(visit);
+    }
+  }
+  void buffers(const VisitBuffer& visit) override {
+    if (activation_) {
+      activation_->buffers(visit);
+    }
+    norm_.buffers(visit);
+  }
+  void center(Stream& stream) override { conv_.center(stream); }
+
+ private:
+  std::unique_ptr<Activation> activation_;
+  ReducingConv conv_;
+  Norm norm_;
+  std::unique_ptr<Prelu> prelu_;
+};
+
+/// Units in sequence; the first one's activation may be the source's.
+class Convolution final : public EdgeOperation {
+ public:
+  Convolution(Stream& stream, const std::string& name, const Candidate& candidate, const OperationPlace& place,
+              const CellStyle& style, const RandomKey& key) {
+    for (int i = 0; i < candidate.units; ++i) {
+      const std::string part = fmt::format("{}.unit{}", name, i);
+      const bool own = i > 0 || !place.searched;
+      activations_.push_back(
+          own ? std::make_unique<Activation>(stream, part + ".activation", place.channels, style, !place.searched)
+              : nullptr);
+      units_.push_back(make_unit(stream, part, candidate, {place.channels, i == 0 ? place.stride : 1, !place.searched},
+                                 style, key.derive(static_cast<std::uint64_t>(i))));
+    }
+  }
+  Var forward(Context& ctx, Source& source, const Var& gain) override {
+    const Var none;
+    Var y = units_[0]->forward(ctx, source.x(), source.activated(ctx, activations_[0].get()),
+                               units_.size() == 1 ? gain : none);
+    for (std::size_t i = 1; i < units_.size(); ++i) {
+      y = units_[i]->forward(ctx, y, activations_[i]->forward(ctx, y), i + 1 == units_.size() ? gain : none);
+    }
+    return y;
+  }
+  void parameters(const Visit& visit) override {
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      if (activations_[i]) {
+        activations_[i]->parameters(visit);
+      }
+      units_[i]->parameters(visit);
+    }
+  }
+  void buffers(const VisitBuffer& visit) override {
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      if (activations_[i]) {
+        activations_[i]->buffers(visit);
+      }
+      units_[i]->buffers(visit);
+    }
+  }
+  void center(Stream& stream) override {
+    for (const auto& unit : units_) {
+      unit->center(stream);
+    }
+  }
+
+ private:
+  std::vector<std::unique_ptr<Activation>> activations_;
+  std::vector<std::unique_ptr<ConvUnit>> units_;
+};
+
+}  // namespace
+
+Var Source::activated(Context& ctx, Activation* own) {
+  if (own != nullptr) {
+    return own->forward(ctx, x_);
+  }
+  check(shared_ != nullptr, "edge", "a convolution without an activation");
+  if (!activated_.value.defined()) {
+    activated_ = shared_->forward(ctx, x_);
+  }
+  return activated_;
+}
+
+Var Source::pooled(Context& ctx, CandidateKind kind, int stride) {
+  Var& y = pooled_[{kind, stride}];
+  if (!y.value.defined()) {
+    const ops::Geometry window = ops::Geometry::explicit_pad(stride, {1, 1}, {1, 1});
+    y = kind == CandidateKind::max_pool ? ops::max_pool(ctx, x_, 3, window) : ops::avg_pool(ctx, x_, 3, window);
+  }
+  return y;
+}
+
+std::unique_ptr<EdgeOperation> make_operation(Stream& stream, const std::string& name, const Candidate& candidate,
+                                              const OperationPlace& place, const CellStyle& style,
+                                              const RandomKey& key) {
+  switch (candidate.kind) {
+    case CandidateKind::none:
+      return place.searched ? nullptr : std::make_unique<Zero>(place.stride);
+    case CandidateKind::max_pool:
+    case CandidateKind::avg_pool:
+      return std::make_unique<Pool>(stream, name, candidate.kind, place, style);
+    case CandidateKind::skip:
+      if (place.stride == 1) {
+        return std::make_unique<Identity>();
+      }
+      return std::make_unique<Reduce>(stream, name, place, style, key);
+    default:
+      return std::make_unique<Convolution>(stream, name, candidate, place, style, key);
+  }
+}
+
+Preprocess::Preprocess(Stream& stream, const std::string& name, std::int64_t in, std::int64_t out, bool halve,
+                       const CellStyle& style, bool affine, const RandomKey& key)
+    : after_(stream, name + ".norm", out, style.norm, affine) {
+  const bool binary = style.precision.binary_weights && style.binary_preprocess;
+  if (style.precision.binary_inputs || style.operations == OperationSet::group_shuffle) {
+    before_ = std::make_unique<Norm>(stream, name + ".before", in, style.norm, affine);
+    prelu_ = std::make_unique<Prelu>(stream, name + ".prelu", out);
+  }
+  if (!halve) {
+    conv_ = std::make_unique<WeightedConv>(stream, name, ConvSpec{.in = in, .out = out}, style, binary, false, key);
+  } else if (style.operations == OperationSet::dense_1bit) {
+    conv_ = std::make_unique<WeightedConv>(stream, name, ConvSpec{.in = in, .out = out, .kernel = 3, .stride = 2},
+                                           style, binary, false, key);
+  } else {
+    reducing_ = std::make_unique<ReducingConv>(stream, name, in, out, style, binary, key);
+  }
+}
+
+Var Preprocess::forward(Context& ctx, const Var& x) {
+  const Var input = before_ ? before_->forward(ctx, x) : ops::relu(ctx, x);
+  const Var y = after_.forward(ctx, conv_ ? conv_->forward(ctx, input) : reducing_->forward(ctx, input));
+  return prelu_ ? prelu_->forward(ctx, y) : y;
+}
+
+void Preprocess::parameters(const Visit& visit) {
+  if (before_) {
+    before_->parameters(visit);
+  }
+  conv_ ? conv_->parameters(visit) : reducing_->parameters(visit);
+  after_.parameters(visit);
+  if (prelu_) {
+    prelu_->parameters(visit);
+  }
+}
+
+void Preprocess::buffers(const VisitBuffer& visit) {
+  if (before_) {
+    before_->buffers(visit);
+  }
+  after_.buffers(visit);
+}
+
+void Preprocess::center(Stream& stream) { conv_ ? conv_->center(stream) : reducing_->center(stream); }
+
+}  // namespace bnas::nas
