@@ -37,27 +37,20 @@ void add_channel_maps(std::vector<OpCase>& cases) {
                        .tolerance = kMapTolerance,
                        .reason = kMapReason});
     }
-    for (const bool gained : {false, true}) {
-      std::vector<Input> operands{Input::real(shape), per_channel, per_channel};
-      operands.resize(gained ? 3 : 2);
-      cases.push_back(
-          {.op = "prelu",
-           .name = std::to_string(shape.numel()) + (gained ? "_with_a_gain" : "_values"),
-           .inputs = std::move(operands),
-           .build = [gained](Context& ctx,
-                             const Vars& in) { return ops::prelu(ctx, in[0], in[1], gained ? in[2] : Var{}); },
-           .oracle =
-               [gained](const Arrays& in) {
-                 Array y = in[0];
-                 for (std::int64_t i = 0; i < y.size(); ++i) {
-                   const std::int64_t c = i % in[1].size();
-                   y[i] *= (y[i] > 0.0 ? 1.0 : in[1][c]) * (gained ? in[2][c] : 1.0);
-                 }
-                 return y;
-               },
-           .tolerance = kMapTolerance,
-           .reason = kMapReason});
-    }
+    cases.push_back({.op = "prelu",
+                     .name = std::to_string(shape.numel()) + "_values",
+                     .inputs = {Input::real(shape), per_channel},
+                     .build = [](Context& ctx, const Vars& in) { return ops::prelu(ctx, in[0], in[1]); },
+                     .oracle =
+                         [](const Arrays& in) {
+                           Array y = in[0];
+                           for (std::int64_t i = 0; i < y.size(); ++i) {
+                             y[i] *= y[i] > 0.0 ? 1.0 : in[1][i % in[1].size()];
+                           }
+                           return y;
+                         },
+                     .tolerance = kMapTolerance,
+                     .reason = kMapReason});
   }
   for (const std::size_t count : {1U, 2U, 5U}) {
     cases.push_back({.op = "sum",

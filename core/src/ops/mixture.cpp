@@ -34,37 +34,20 @@ Var scale_channels(Context& ctx, const Var& x, const Var& scale) {
   });
 }
 
-Var prelu(Context& ctx, const Var& x, const Var& slope, const Var& gain) {
+Var prelu(Context& ctx, const Var& x, const Var& slope) {
   constexpr const char* kOp = "prelu";
   require_dtype(kOp, "input", x.value, {DType::f32});
   require_per_channel(kOp, "slope", x, slope);
   Tensor y(ctx.stream, x.shape(), DType::f32);
   dispatch<kernels::Prelu>(ctx.stream, x.value, slope.value, y);
-  if (gain.value.defined()) {
-    require_per_channel(kOp, "gain", x, gain);
-    dispatch<kernels::ScaleChannels>(ctx.stream, y, gain.value, y, GradMode::overwrite);
-  }
-  return ctx.record(kOp, std::move(y), {x, slope, gain}, {x.value, slope.value, gain.value}, [](BackwardContext& bw) {
-    Stream& stream = bw.stream();
-    const Tensor &in = bw.saved(0), &slopes = bw.saved(1), &gains = bw.saved(2);
-    if (bw.wants(2)) {
-      Tensor ungained(stream, in.shape(), DType::f32);
-      dispatch<kernels::Prelu>(stream, in, slopes, ungained);
-      GradSlot dgain = bw.dx(2);
-      dispatch<kernels::DotChannels>(stream, bw.dy(), ungained, dgain.tensor, dgain.mode);
-    }
-    Tensor dy = bw.dy();
-    if (gains.defined() && (bw.wants(0) || bw.wants(1))) {
-      dy = Tensor(stream, in.shape(), DType::f32);
-      dispatch<kernels::ScaleChannels>(stream, bw.dy(), gains, dy, GradMode::overwrite);
-    }
+  return ctx.record(kOp, std::move(y), {x, slope}, {x.value, slope.value}, [](BackwardContext& bw) {
     if (bw.wants(0)) {
       GradSlot dx = bw.dx(0);
-      dispatch<kernels::PreluBackward>(stream, dy, in, slopes, dx.tensor, dx.mode);
+      dispatch<kernels::PreluBackward>(bw.stream(), bw.dy(), bw.saved(0), bw.saved(1), dx.tensor, dx.mode);
     }
     if (bw.wants(1)) {
       GradSlot dslope = bw.dx(1);
-      dispatch<kernels::PreluSlopeBackward>(stream, dy, in, dslope.tensor, dslope.mode);
+      dispatch<kernels::PreluSlopeBackward>(bw.stream(), bw.dy(), bw.saved(0), dslope.tensor, dslope.mode);
     }
   });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/core/ops/norm.hpp"
 
+#include "bnas/core/kernels/mixture.hpp"
 #include "bnas/core/kernels/norm.hpp"
 #include "ops/op_support.hpp"
 
@@ -36,25 +37,70 @@ NormStatistics current_statistics(Context& ctx, const Var& x, RunningStats& stat
   return batch;
 }
 
+/// Gradients of a batch norm whose inputs 0 to 2 are x, gamma and beta; saved 0 to 3: x, mean, variance, gamma.
+void norm_backward(BackwardContext& bw, const GradColumns& dy, const Tensor& mask, float eps, bool frozen) {
+  // The kernel always writes dgamma and dbeta: one that nobody wants goes to a scratch tensor.
+  const Shape& channels = bw.saved(3).shape();
+  const auto slot_or_scratch = [&](std::size_t i) {
+    return bw.wants(i) ? bw.dx(i) : GradSlot{Tensor(bw.stream(), channels, DType::f32), GradMode::overwrite};
+  };
+  GradSlot dx = bw.wants(0) ? bw.dx(0) : GradSlot{Tensor(), GradMode::overwrite};
+  GradSlot dgamma = slot_or_scratch(1);
+  GradSlot dbeta = slot_or_scratch(2);
+  dispatch<kernels::BatchNormBackward>(bw.stream(), dy, mask, bw.saved(0), bw.saved(1), bw.saved(2), bw.saved(3), eps,
+                                       frozen, dx.tensor, dx.mode, dgamma.tensor, dgamma.mode, dbeta.tensor,
+                                       dbeta.mode);
+}
+
 /// Saved: x, mean, variance, gamma, and the mask of a sign behind the norm (undefined without one).
 Var record_norm(Context& ctx, const char* op, Tensor y, const Var& x, const Var& gamma, const Var& beta,
                 const NormStatistics& used, Tensor mask, float eps) {
   const bool frozen = !ctx.training();
   return ctx.record(
       op, std::move(y), {x, gamma, beta}, {x.value, used.mean, used.variance, gamma.value, std::move(mask)},
-      [eps, frozen](BackwardContext& bw) {
-        // The kernel always writes dgamma and dbeta: one that nobody wants goes to a scratch tensor.
-        const Shape& channels = bw.saved(3).shape();
-        const auto slot_or_scratch = [&](std::size_t i) {
-          return bw.wants(i) ? bw.dx(i) : GradSlot{Tensor(bw.stream(), channels, DType::f32), GradMode::overwrite};
-        };
-        GradSlot dx = bw.wants(0) ? bw.dx(0) : GradSlot{Tensor(), GradMode::overwrite};
-        GradSlot dgamma = slot_or_scratch(1);
-        GradSlot dbeta = slot_or_scratch(2);
-        dispatch<kernels::BatchNormBackward>(bw.stream(), bw.dy_columns(), bw.saved(4), bw.saved(0), bw.saved(1),
-                                             bw.saved(2), bw.saved(3), eps, frozen, dx.tensor, dx.mode, dgamma.tensor,
-                                             dgamma.mode, dbeta.tensor, dbeta.mode);
-      });
+      [eps, frozen](BackwardContext& bw) { norm_backward(bw, bw.dy_columns(), bw.saved(4), eps, frozen); });
+}
+
+/// batch_norm(x) + shortcut, from what forward kept or is about to.
+Tensor norm_and_shortcut(Stream& stream, const Tensor& x, NormStatistics& used, const Tensor& gamma, const Tensor& beta,
+                         const Tensor& shortcut, float eps) {
+  Tensor sum(stream, x.shape(), DType::f32);
+  dispatch<kernels::BatchNormApply>(stream, x, used, gamma, beta, eps, sum);
+  if (shortcut.defined()) {
+    dispatch<kernels::Add>(stream, sum, shortcut, sum);
+  }
+  return sum;
+}
+
+/// Inputs x, gamma, beta, shortcut, slope, gain; saved x, mean, variance, gamma, beta, shortcut, slope, gain.
+void norm_prelu_backward(BackwardContext& bw, float eps, bool frozen) {
+  Stream& stream = bw.stream();
+  const Tensor &x = bw.saved(0), &slope = bw.saved(6), &gain = bw.saved(7);
+  NormStatistics used{bw.saved(1), bw.saved(2)};
+  const Tensor sum = norm_and_shortcut(stream, x, used, bw.saved(3), bw.saved(4), bw.saved(5), eps);
+  Tensor dy = bw.dy();
+  if (bw.wants(5)) {
+    Tensor ungained(stream, x.shape(), DType::f32);
+    dispatch<kernels::Prelu>(stream, sum, slope, ungained);
+    GradSlot dgain = bw.dx(5);
+    dispatch<kernels::DotChannels>(stream, dy, ungained, dgain.tensor, dgain.mode);
+  }
+  if (gain.defined()) {
+    Tensor gained(stream, x.shape(), DType::f32);
+    dispatch<kernels::ScaleChannels>(stream, dy, gain, gained, GradMode::overwrite);
+    dy = gained;
+  }
+  if (bw.wants(4)) {
+    GradSlot dslope = bw.dx(4);
+    dispatch<kernels::PreluSlopeBackward>(stream, dy, sum, dslope.tensor, dslope.mode);
+  }
+  Tensor dsum(stream, x.shape(), DType::f32);
+  dispatch<kernels::PreluBackward>(stream, dy, sum, slope, dsum, GradMode::overwrite);
+  if (bw.wants(3)) {
+    GradSlot dshortcut = bw.dx(3);
+    dispatch<kernels::Scale>(stream, dsum, 1.0F, dshortcut.tensor, dshortcut.mode);
+  }
+  norm_backward(bw, {dsum}, Tensor(), eps, frozen);
 }
 
 }  // namespace
@@ -81,6 +127,33 @@ Var batch_norm_sign(Context& ctx, const Var& x, const Var& gamma, const Var& bet
   }
   dispatch<kernels::BatchNormSign>(ctx.stream, x.value, used, gamma.value, beta.value, options.eps, bits, mask);
   return record_norm(ctx, kOp, std::move(bits), x, gamma, beta, used, std::move(mask), options.eps);
+}
+
+Var batch_norm_prelu(Context& ctx, const Var& x, const Var& gamma, const Var& beta, RunningStats& stats,
+                     const PreluTail& tail, const BatchNormOptions& options) {
+  constexpr const char* kOp = "batch_norm_prelu";
+  require_operands(kOp, x, gamma, beta, stats);
+  const Shape channels{x.shape().channels()};
+  require_dtype(kOp, "slope", tail.slope.value, {DType::f32});
+  require_shape(kOp, "slope", tail.slope.value, channels);
+  if (tail.shortcut.value.defined()) {
+    require_dtype(kOp, "shortcut", tail.shortcut.value, {DType::f32});
+    require_shape(kOp, "shortcut", tail.shortcut.value, x.shape());
+  }
+  NormStatistics used = current_statistics(ctx, x, stats, options.momentum);
+  Tensor y = norm_and_shortcut(ctx.stream, x.value, used, gamma.value, beta.value, tail.shortcut.value, options.eps);
+  dispatch<kernels::Prelu>(ctx.stream, y, tail.slope.value, y);
+  if (tail.gain.value.defined()) {
+    require_dtype(kOp, "gain", tail.gain.value, {DType::f32});
+    require_shape(kOp, "gain", tail.gain.value, channels);
+    dispatch<kernels::ScaleChannels>(ctx.stream, y, tail.gain.value, y, GradMode::overwrite);
+  }
+  return ctx.record(kOp, std::move(y), {x, gamma, beta, tail.shortcut, tail.slope, tail.gain},
+                    {x.value, used.mean, used.variance, gamma.value, beta.value, tail.shortcut.value, tail.slope.value,
+                     tail.gain.value},
+                    [eps = options.eps, frozen = !ctx.training()](BackwardContext& bw) {
+                      norm_prelu_backward(bw, eps, frozen);
+                    });
 }
 
 }  // namespace bnas::ops

@@ -181,6 +181,10 @@ Var Norm::forward_sign(Context& ctx, const Var& x) {
   return ops::batch_norm_sign(ctx, x, nn::use(ctx, gamma_), nn::use(ctx, beta_), stats_, options_);
 }
 
+Var Norm::forward_prelu(Context& ctx, const Var& x, const ops::PreluTail& tail) {
+  return ops::batch_norm_prelu(ctx, x, nn::use(ctx, gamma_), nn::use(ctx, beta_), stats_, tail, options_);
+}
+
 void Norm::parameters(const Visit& visit) {
   if (affine_) {
     visit(gamma_);
@@ -193,11 +197,8 @@ void Norm::buffers(const VisitBuffer& visit) {
   visit(name_ + ".running_variance", stats_.variance);
 }
 
-Prelu::Prelu(Stream& stream, const std::string& name, std::int64_t channels)
-    : slope_(nn::constant_parameter(stream, name + ".slope", {channels}, 0.25F)) {}
-
-Var Prelu::forward(Context& ctx, const Var& x, const Var& gain) {
-  return ops::prelu(ctx, x, nn::use(ctx, slope_), gain);
+nn::Parameter prelu_slope(Stream& stream, const std::string& name, std::int64_t channels) {
+  return nn::constant_parameter(stream, name + ".slope", {channels}, 0.25F);
 }
 
 Activation::Activation(Stream& stream, const std::string& name, std::int64_t channels, const CellStyle& style,

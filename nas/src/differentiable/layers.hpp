@@ -68,6 +68,7 @@ class Norm final : public nn::Module {
   /// The result times `gain` (C), where defined; only without gamma of its own.
   Var forward(Context& ctx, const Var& x, const Var& gain);
   Var forward_sign(Context& ctx, const Var& x);
+  Var forward_prelu(Context& ctx, const Var& x, const ops::PreluTail& tail);
   void parameters(const Visit& visit) override;
   void buffers(const VisitBuffer& visit) override;
 
@@ -79,18 +80,8 @@ class Norm final : public nn::Module {
   ops::BatchNormOptions options_;
 };
 
-/// Learned slopes, 0.25 at first.
-class Prelu final : public nn::Module {
- public:
-  Prelu(Stream& stream, const std::string& name, std::int64_t channels);
-  Var forward(Context& ctx, const Var& x) override { return forward(ctx, x, {}); }
-  /// The result times `gain` (C), where defined.
-  Var forward(Context& ctx, const Var& x, const Var& gain);
-  void parameters(const Visit& visit) override { visit(slope_); }
-
- private:
-  nn::Parameter slope_;
-};
+/// Slopes of a PReLU, 0.25 at first (He et al. 2015).
+nn::Parameter prelu_slope(Stream& stream, const std::string& name, std::int64_t channels);
 
 /// What stands before a convolution of a cell: ReLU, or a batch norm, or a batch norm and the sign.
 class Activation final : public nn::Module {

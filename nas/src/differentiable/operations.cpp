@@ -73,12 +73,12 @@ class Reduce final : public EdgeOperation {
       activation_ = std::make_unique<Activation>(stream, name + ".activation", place.channels, style, true);
     }
     if (style.precision.binary_inputs) {
-      prelu_ = std::make_unique<Prelu>(stream, name + ".prelu", place.channels);
+      slope_ = prelu_slope(stream, name, place.channels);
     }
   }
   Var forward(Context& ctx, Source& source, const Var& gain) override {
     const Var y = conv_.forward(ctx, source.activated(ctx, activation_.get()));
-    return prelu_ ? prelu_->forward(ctx, norm_.forward(ctx, y), gain) : norm_.forward(ctx, y, gain);
+    return slope_ ? norm_.forward_prelu(ctx, y, {{}, nn::use(ctx, *slope_), gain}) : norm_.forward(ctx, y, gain);
   }
   void parameters(const Visit& visit) override {
     if (activation_) {
@@ -86,8 +86,8 @@ class Reduce final : public EdgeOperation {
     }
     conv_.parameters(visit);
     norm_.parameters(visit);
-    if (prelu_) {
-      prelu_->parameters(visit);
+    if (slope_) {
+      visit(*slope_);
     }
   }
   void buffers(const VisitBuffer& visit) override {
@@ -102,7 +102,7 @@ class Reduce final : public EdgeOperation {
   std::unique_ptr<Activation> activation_;
   ReducingConv conv_;
   Norm norm_;
-  std::unique_ptr<Prelu> prelu_;
+  std::optional<nn::Parameter> slope_;
 };
 
 /// Units in sequence; the first one's activation may be the source's.
@@ -203,7 +203,7 @@ Preprocess::Preprocess(Stream& stream, const std::string& name, std::int64_t in,
   const bool binary = style.precision.binary_weights && style.binary_preprocess;
   if (style.precision.binary_inputs || style.operations == OperationSet::group_shuffle) {
     before_ = std::make_unique<Norm>(stream, name + ".before", in, style.norm, affine);
-    prelu_ = std::make_unique<Prelu>(stream, name + ".prelu", out);
+    slope_ = prelu_slope(stream, name, out);
   }
   if (!halve) {
     conv_ = std::make_unique<WeightedConv>(stream, name, ConvSpec{.in = in, .out = out}, style, binary, false, key);
@@ -217,8 +217,8 @@ Preprocess::Preprocess(Stream& stream, const std::string& name, std::int64_t in,
 
 Var Preprocess::forward(Context& ctx, const Var& x) {
   const Var input = before_ ? before_->forward(ctx, x) : ops::relu(ctx, x);
-  const Var y = after_.forward(ctx, conv_ ? conv_->forward(ctx, input) : reducing_->forward(ctx, input));
-  return prelu_ ? prelu_->forward(ctx, y) : y;
+  const Var y = conv_ ? conv_->forward(ctx, input) : reducing_->forward(ctx, input);
+  return slope_ ? after_.forward_prelu(ctx, y, {{}, nn::use(ctx, *slope_), {}}) : after_.forward(ctx, y);
 }
 
 void Preprocess::parameters(const Visit& visit) {
@@ -227,8 +227,8 @@ void Preprocess::parameters(const Visit& visit) {
   }
   conv_ ? conv_->parameters(visit) : reducing_->parameters(visit);
   after_.parameters(visit);
-  if (prelu_) {
-    prelu_->parameters(visit);
+  if (slope_) {
+    visit(*slope_);
   }
 }
 

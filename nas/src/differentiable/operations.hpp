@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,7 +69,7 @@ class Preprocess final : public nn::Module {
   std::unique_ptr<WeightedConv> conv_;
   std::unique_ptr<ReducingConv> reducing_;
   Norm after_;
-  std::unique_ptr<Prelu> prelu_;
+  std::optional<nn::Parameter> slope_;
 };
 
 }  // namespace bnas::nas

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <numeric>
+#include <optional>
 
 #include "bnas/core/ops/binary.hpp"
 #include "bnas/core/ops/mixture.hpp"
@@ -41,7 +42,7 @@ class SeparableUnit final : public ConvUnit {
       between_ = std::make_unique<Norm>(stream, name + ".between", place.channels, style.norm, place.affine);
     }
     if (sign_) {
-      prelu_ = std::make_unique<Prelu>(stream, name + ".prelu", place.channels);
+      slope_ = prelu_slope(stream, name, place.channels);
     }
   }
 
@@ -50,10 +51,11 @@ class SeparableUnit final : public ConvUnit {
     if (between_) {
       y = sign_ ? between_->forward_sign(ctx, y) : between_->forward(ctx, y);
     }
-    const bool last = !shortcut_ && !prelu_;
-    y = norm_.forward(ctx, pointwise_.forward(ctx, y), last ? gain : Var{});
-    y = shortcut_ ? ops::add(ctx, y, x) : y;
-    return prelu_ ? prelu_->forward(ctx, y, gain) : last ? y : times(ctx, y, gain);
+    y = pointwise_.forward(ctx, y);
+    if (slope_) {
+      return norm_.forward_prelu(ctx, y, {shortcut_ ? x : Var{}, nn::use(ctx, *slope_), gain});
+    }
+    return shortcut_ ? times(ctx, ops::add(ctx, norm_.forward(ctx, y), x), gain) : norm_.forward(ctx, y, gain);
   }
   void parameters(const Visit& visit) override {
     depthwise_.parameters(visit);
@@ -62,8 +64,8 @@ class SeparableUnit final : public ConvUnit {
     }
     pointwise_.parameters(visit);
     norm_.parameters(visit);
-    if (prelu_) {
-      prelu_->parameters(visit);
+    if (slope_) {
+      visit(*slope_);
     }
   }
   void buffers(const VisitBuffer& visit) override {
@@ -86,7 +88,7 @@ class SeparableUnit final : public ConvUnit {
   WeightedConv pointwise_;
   Norm norm_;
   bool sign_, shortcut_;
-  std::unique_ptr<Prelu> prelu_;
+  std::optional<nn::Parameter> slope_;
 };
 
 /// (norm, sign,) convolution, ReLU (Kim et al. 2020).
@@ -114,7 +116,7 @@ class GroupUnit final : public ConvUnit {
  public:
   GroupUnit(Stream& stream, const std::string& name, const Candidate& candidate, const UnitPlace& place,
             const CellStyle& style, const RandomKey& key)
-      : prelu_(stream, name + ".prelu", place.channels),
+      : slope_(prelu_slope(stream, name, place.channels)),
         width_(place.channels / groups(place.channels)),
         shuffles_(std::gcd(place.channels, std::int64_t{4})),
         shortcut_(place.stride == 1) {
@@ -135,15 +137,15 @@ class GroupUnit final : public ConvUnit {
       part = activated.value.dtype() == DType::bit ? ops::sign(ctx, part) : part;
       parts.push_back(convs_[g]->forward(ctx, part));
     }
-    Var y = prelu_.forward(ctx, ops::to_float(ctx, ops::concat_channels(ctx, parts)));
-    y = ops::shuffle_channels(ctx, y, shuffles_);
+    const Var joined = ops::to_float(ctx, ops::concat_channels(ctx, parts));
+    const Var y = ops::shuffle_channels(ctx, ops::prelu(ctx, joined, nn::use(ctx, slope_)), shuffles_);
     return times(ctx, shortcut_ ? ops::add(ctx, y, x) : y, gain);
   }
   void parameters(const Visit& visit) override {
     for (const auto& conv : convs_) {
       conv->parameters(visit);
     }
-    prelu_.parameters(visit);
+    visit(slope_);
   }
   void center(Stream& stream) override {
     for (const auto& conv : convs_) {
@@ -162,7 +164,7 @@ class GroupUnit final : public ConvUnit {
   }
 
   std::vector<std::unique_ptr<WeightedConv>> convs_;
-  Prelu prelu_;
+  nn::Parameter slope_;
   std::int64_t width_, shuffles_;
   bool shortcut_;
 };

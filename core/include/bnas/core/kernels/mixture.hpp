@@ -43,7 +43,7 @@ struct DotChannels {
   using Signature = void(Stream&, const Tensor& a, const Tensor& b, Tensor& dot, GradMode mode);
 };
 
-/// y (rows, C) = x > 0 ? x : slope (C) * x; f32 (He et al. 2015).
+/// y (rows, C) = x > 0 ? x : slope (C) * x; f32, y may be x (He et al. 2015).
 struct Prelu {
   static constexpr const char* name = "prelu";
   using Signature = void(Stream&, const Tensor& x, const Tensor& slope, Tensor& y);

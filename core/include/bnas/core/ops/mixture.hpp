@@ -11,8 +11,8 @@ namespace bnas::ops {
 
 /// y = x * scale: x (..., C) f32 or integers, scale f32 (C). Keeps x as it came.
 Var scale_channels(Context& ctx, const Var& x, const Var& scale);
-/// y = gain * (x > 0 ? x : slope * x), slope and gain f32 (C); no gain is 1. Keeps x alone of the images.
-Var prelu(Context& ctx, const Var& x, const Var& slope, const Var& gain = {});
+/// y = x > 0 ? x : slope * x, slope f32 (C).
+Var prelu(Context& ctx, const Var& x, const Var& slope);
 /// Sum of f32 tensors of one shape, in their order. Keeps nothing.
 Var sum(Context& ctx, const std::vector<Var>& inputs);
 

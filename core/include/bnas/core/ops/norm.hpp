@@ -28,4 +28,16 @@ Var batch_norm(Context& ctx, const Var& x, const Var& gamma, const Var& beta, Ru
 Var batch_norm_sign(Context& ctx, const Var& x, const Var& gamma, const Var& beta, RunningStats& stats,
                     const BatchNormOptions& options = {});
 
+/// What follows the batch norm of batch_norm_prelu.
+struct PreluTail {
+  Var shortcut{};  ///< f32 of x's shape, added; undefined: none
+  Var slope{};     ///< f32 (C)
+  Var gain{};      ///< f32 (C), multiplies the result; undefined: none
+};
+
+/// gain * prelu(batch_norm(x) + shortcut), as it stands behind a binary convolution. Keeps x as it came and the
+/// shortcut: the sum before the PReLU, always real, is computed anew for backward.
+Var batch_norm_prelu(Context& ctx, const Var& x, const Var& gamma, const Var& beta, RunningStats& stats,
+                     const PreluTail& tail, const BatchNormOptions& options = {});
+
 }  // namespace bnas::ops
