@@ -198,27 +198,35 @@ std::unique_ptr<EdgeOperation> make_operation(Stream& stream, const std::string&
 }
 
 Preprocess::Preprocess(Stream& stream, const std::string& name, std::int64_t in, std::int64_t out, bool halve,
-                       const CellStyle& style, bool affine, const RandomKey& key)
-    : after_(stream, name + ".norm", out, style.norm, affine) {
+                       const CellStyle& style, bool affine, const RandomKey& key) {
   const bool binary = style.precision.binary_weights && style.binary_preprocess;
-  if (style.precision.binary_inputs || style.operations == OperationSet::group_shuffle) {
+  const bool dense = style.operations == OperationSet::dense_1bit;
+  const bool sloped = !dense && (style.precision.binary_inputs || style.operations == OperationSet::group_shuffle);
+  sign_ = dense && binary && style.precision.binary_inputs;
+  if (dense || sloped) {
     before_ = std::make_unique<Norm>(stream, name + ".before", in, style.norm, affine);
+  }
+  if (!dense) {
+    after_ = std::make_unique<Norm>(stream, name + ".norm", out, style.norm, affine);
+  }
+  if (sloped) {
     slope_ = prelu_slope(stream, name, out);
   }
-  if (!halve) {
-    conv_ = std::make_unique<WeightedConv>(stream, name, ConvSpec{.in = in, .out = out}, style, binary, false, key);
-  } else if (style.operations == OperationSet::dense_1bit) {
-    conv_ = std::make_unique<WeightedConv>(stream, name, ConvSpec{.in = in, .out = out, .kernel = 3, .stride = 2},
-                                           style, binary, false, key);
-  } else {
+  if (halve && !dense) {
     reducing_ = std::make_unique<ReducingConv>(stream, name, in, out, style, binary, key);
+    return;
   }
+  const ConvSpec spec{.in = in, .out = out, .kernel = halve ? 3 : 1, .stride = halve ? 2 : 1};
+  conv_ = std::make_unique<WeightedConv>(stream, name, spec, style, binary, dense, key);
 }
 
 Var Preprocess::forward(Context& ctx, const Var& x) {
-  const Var input = before_ ? before_->forward(ctx, x) : ops::relu(ctx, x);
+  const Var input = !before_ ? ops::relu(ctx, x) : sign_ ? before_->forward_sign(ctx, x) : before_->forward(ctx, x);
   const Var y = conv_ ? conv_->forward(ctx, input) : reducing_->forward(ctx, input);
-  return slope_ ? after_.forward_prelu(ctx, y, {{}, nn::use(ctx, *slope_), {}}) : after_.forward(ctx, y);
+  if (!after_) {
+    return ops::relu(ctx, ops::to_float(ctx, y));
+  }
+  return slope_ ? after_->forward_prelu(ctx, y, {{}, nn::use(ctx, *slope_), {}}) : after_->forward(ctx, y);
 }
 
 void Preprocess::parameters(const Visit& visit) {
@@ -226,7 +234,9 @@ void Preprocess::parameters(const Visit& visit) {
     before_->parameters(visit);
   }
   conv_ ? conv_->parameters(visit) : reducing_->parameters(visit);
-  after_.parameters(visit);
+  if (after_) {
+    after_->parameters(visit);
+  }
   if (slope_) {
     visit(*slope_);
   }
@@ -236,7 +246,9 @@ void Preprocess::buffers(const VisitBuffer& visit) {
   if (before_) {
     before_->buffers(visit);
   }
-  after_.buffers(visit);
+  if (after_) {
+    after_->buffers(visit);
+  }
 }
 
 void Preprocess::center(Stream& stream) { conv_ ? conv_->center(stream) : reducing_->center(stream); }

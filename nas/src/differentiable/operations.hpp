@@ -54,7 +54,9 @@ std::unique_ptr<EdgeOperation> make_operation(Stream& stream, const std::string&
                                               const OperationPlace& place, const CellStyle& style,
                                               const RandomKey& key);
 
-/// What brings a cell's input to its channels and, where the cell before reduced, to its image size.
+/// What brings a cell's input to its channels and, where the cell before reduced, to its image size. Separable: ReLU,
+/// convolution, norm; with binary inputs and in group_shuffle: norm, convolution of real values, norm, PReLU;
+/// dense_1bit: norm, (sign,) convolution, ReLU.
 class Preprocess final : public nn::Module {
  public:
   Preprocess(Stream& stream, const std::string& name, std::int64_t in, std::int64_t out, bool halve,
@@ -68,8 +70,9 @@ class Preprocess final : public nn::Module {
   std::unique_ptr<Norm> before_;  // none: ReLU
   std::unique_ptr<WeightedConv> conv_;
   std::unique_ptr<ReducingConv> reducing_;
-  Norm after_;
+  std::unique_ptr<Norm> after_;  // none: ReLU
   std::optional<nn::Parameter> slope_;
+  bool sign_ = false;
 };
 
 }  // namespace bnas::nas

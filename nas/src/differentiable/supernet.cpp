@@ -7,12 +7,11 @@
 #include <numbers>
 
 #include "bnas/core/error.hpp"
-#include "bnas/core/nn/batch_norm.hpp"
-#include "bnas/core/nn/conv2d.hpp"
 #include "bnas/core/nn/dense.hpp"
 #include "bnas/core/ops/mixture.hpp"
 #include "bnas/core/ops/structure.hpp"
 #include "differentiable/cell_skip.hpp"
+#include "differentiable/stem.hpp"
 #include "differentiable/supernet_cell.hpp"
 
 namespace bnas::nas {
@@ -37,9 +36,8 @@ nn::Parameter architecture_parameter(Stream& stream, const std::string& name, co
 
 struct Supernet::Cells {
   Cells(Stream& stream, const SupernetConfig& config, const RandomKey& key)
-      : stem(stream, "stem", {config.image_channels, std::int64_t{config.channels} * config.stem_multiplier, 3, 3},
-             ops::Geometry::with_stride(1), key.derive(0)),
-        stem_norm(stream, "stem.norm", std::int64_t{config.channels} * config.stem_multiplier, config.style.norm) {
+      : stem(stream, config.image_channels, std::int64_t{config.channels} * config.stem_multiplier, config.style,
+             key.derive(0)) {
     const std::int64_t stem_channels = std::int64_t{config.channels} * config.stem_multiplier;
     CellPlace place{stem_channels, stem_channels, config.channels};
     for (int i = 0; i < config.cells; ++i) {
@@ -57,7 +55,6 @@ struct Supernet::Cells {
 
   void shared_parameters(const Visit& visit) {
     stem.parameters(visit);
-    stem_norm.parameters(visit);
     for (std::size_t i = 0; i < cells.size(); ++i) {
       cells[i]->shared_parameters(visit);
       if (skips[i]) {
@@ -67,8 +64,7 @@ struct Supernet::Cells {
     classifier->parameters(visit);
   }
 
-  nn::Conv2d stem;
-  nn::BatchNorm stem_norm;
+  Stem stem;
   std::vector<std::unique_ptr<SupernetCell>> cells;
   std::vector<std::unique_ptr<CellSkip>> skips;  // null: none
   std::unique_ptr<nn::Dense> classifier;
@@ -98,7 +94,7 @@ Var Supernet::forward(Context& ctx, const Var& images) {
     weights[type] =
         ops::mixture_weights(ctx, nn::use(ctx, alpha_[type]), nn::use(ctx, beta_[type]), mask_[type], rule_);
   }
-  Var x0 = cells_->stem_norm.forward(ctx, cells_->stem.forward(ctx, images));
+  Var x0 = cells_->stem.forward(ctx, images);
   Var x1 = x0;
   for (std::size_t i = 0; i < cells_->cells.size(); ++i) {
     const std::size_t type = config_.reduces(static_cast<int>(i)) ? 1 : 0;
@@ -188,7 +184,7 @@ ArchitectureValues Supernet::architecture_values() {
 }
 
 void Supernet::buffers(const VisitBuffer& visit) {
-  cells_->stem_norm.buffers(visit);
+  cells_->stem.buffers(visit);
   for (std::size_t i = 0; i < cells_->cells.size(); ++i) {
     cells_->cells[i]->buffers(visit);
     if (cells_->skips[i]) {

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bnas/core/data/dataset.hpp"
+#include "bnas/core/device.hpp"
+#include "bnas/nas/differentiable/search_config.hpp"
+
+namespace bnas::nas {
+
+/// What a search needs besides its configuration.
+struct DifferentiableContext {
+  std::filesystem::path directory;                     ///< holds two generations of the search's checkpoint
+  std::string run_id = "run";                          ///< stamped into them
+  const std::atomic<bool>* stop = nullptr;             ///< set: throw Interrupted at the next step
+  std::function<void(const std::string&)> on_event{};  ///< a line of the history, once it is safe; again after a resume
+  std::function<void(const std::string&)> on_warning{};  ///< something was wrong and has been mended
+};
+
+/// What a search comes to.
+struct DifferentiableResult {
+  DartsGenotype genotype;
+  /// One line of JSON per event: {"event":"epoch",...} of the supernet, and the journal of the reduction (round, trial,
+  /// removal) in between. The decisions can be replayed from it (Reduction::replay).
+  std::vector<std::string> history;
+};
+
+/// Searches with a supernet: a warm-up, then rounds of single-path trials, a removal on every edge and a refresh, until
+/// one operation is left on each; or the warm-up alone where nothing is reduced. The first half of the training images,
+/// in the order of the file, trains weights, the second half the architecture; `valid` scores trials.
+/// Same configuration, same images: same result, bit for bit, also when stopped or killed at any moment and begun again
+/// in the same directory, from the last finished epoch on.
+class DifferentiableSearch {
+ public:
+  /// The image size and the number of classes of config.network are taken from the data. usage Error for a
+  /// configuration that cannot work.
+  DifferentiableSearch(DifferentiableConfig config, const Train& train, const Valid& valid, Device device);
+  ~DifferentiableSearch();
+
+  /// Data, configuration and version in one line: results with other fingerprints are not comparable.
+  std::string fingerprint() const;
+  EpochLedger ledger() const;
+  /// Throws Interrupted when asked to stop; a `bad_data` Error for a checkpoint that does not belong here or a network
+  /// that has diverged.
+  DifferentiableResult run(const DifferentiableContext& context);
+
+ private:
+  DifferentiableConfig config_;
+  std::string data_digest_;
+  std::unique_ptr<Stream> stream_;
+  DeviceImages train_, valid_;
+};
+
+}  // namespace bnas::nas

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bnas/nas/differentiable/differentiable_search.hpp"
+
+#include <fmt/format.h>
+
+#include "bnas/core/backend.hpp"
+#include "bnas/core/error.hpp"
+#include "differentiable/search_run.hpp"
+
+namespace bnas::nas {
+
+DifferentiableSearch::DifferentiableSearch(DifferentiableConfig config, const Train& train, const Valid& valid,
+                                           Device device)
+    : config_(std::move(config)),
+      data_digest_(train.data().digest() + "/" + valid.data().digest()),
+      stream_(backend_for(device).make_stream()) {
+  const Dataset& images = train.data();
+  config_.network.image_channels = static_cast<int>(images.channels);
+  config_.network.classes = images.classes;
+  config_.validate();
+  const std::int64_t halves = images.count / 2;
+  if (halves < config_.batch_size || halves < config_.trial_batch_size || valid.count() < 1) {
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} training and {} validation images: half of the former must fill a batch (batch_size {}, "
+                    "trial_batch_size {}), and one of the latter is needed; use more images or smaller batches",
+                    images.count, valid.count(), config_.batch_size, config_.trial_batch_size));
+  }
+  train_ = upload(*stream_, images);
+  valid_ = upload(*stream_, valid.data());
+}
+
+DifferentiableSearch::~DifferentiableSearch() = default;
+
+std::string DifferentiableSearch::fingerprint() const {
+  return fmt::format("differentiable 1, data={} {}", data_digest_, config_.text());
+}
+
+EpochLedger DifferentiableSearch::ledger() const { return epoch_ledger(config_); }
+
+DifferentiableResult DifferentiableSearch::run(const DifferentiableContext& context) {
+  return SearchRun(*stream_, config_, train_, valid_, fingerprint(), context).run();
+}
+
+}  // namespace bnas::nas

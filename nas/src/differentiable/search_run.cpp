@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "differentiable/search_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "bnas/core/data/epoch_order.hpp"
+#include "bnas/core/error.hpp"
+#include "bnas/core/io/tensor_io.hpp"
+#include "bnas/core/kernels/optim.hpp"
+#include "bnas/core/trace.hpp"
+#include "bnas/nas/child_trainer.hpp"
+#include "bnas/nas/differentiable/cell_cost.hpp"
+
+namespace bnas::nas {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::int64_t kTrial = 1;  // of the checkpoint store
+constexpr std::uint64_t kParentStream = 1;
+
+/// Of the training images; part of the keys of their orders.
+enum class Half : std::uint64_t { weights, architecture };
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+bool is_decision(const std::string& line) { return line.find("\"event\":\"epoch\"") == std::string::npos; }
+
+SupernetConfig real_twin(SupernetConfig network) {
+  network.style.precision = {false, false};
+  return network;
+}
+
+std::int64_t most_batches(std::int64_t images, int a, int b) { return images / std::min(a, b) + 1; }
+
+}  // namespace
+
+SearchRun::SearchRun(Stream& stream, const DifferentiableConfig& config, const DeviceImages& train,
+                     const DeviceImages& valid, std::string fingerprint, const DifferentiableContext& context)
+    : stream_(stream),
+      config_(config),
+      train_(train),
+      valid_(valid),
+      fingerprint_(std::move(fingerprint)),
+      context_(context),
+      ledger_(epoch_ledger(config)),
+      store_(context.directory, context.run_id, kTrial),
+      child_(stream, config.network, config, RandomKey{config.seed, 0, RandomPurpose::init}),
+      weight_order_(stream, {half()}, DType::i32),
+      architecture_order_(stream, {half()}, DType::i32),
+      weight_feed_(stream, most_batches(half(), config.batch_size, config.trial_batch_size)),
+      architecture_feed_(stream, most_batches(half(), config.batch_size, config.trial_batch_size)),
+      supernet_left_(config.warmup_epochs) {
+  if (config.score.method == ScoreMethod::parent_child && config.reduces) {
+    parent_ = std::make_unique<SearchNetwork>(stream, real_twin(config.network), config,
+                                              RandomKey{config.seed, kParentStream, RandomPurpose::init});
+  }
+  if (config.reduces) {
+    reduction_ =
+        Reduction::make(config.reduction, static_cast<int>(candidates(config.network.style.operations).size()));
+  }
+}
+
+template <class Visit>
+void SearchRun::for_each_network(Visit visit) {
+  visit(child_, "");
+  if (parent_) {
+    visit(*parent_, "parent.");
+  }
+}
+
+DifferentiableResult SearchRun::run() {
+  restore();
+  while (true) {
+    if (supernet_left_ > 0) {
+      supernet_epoch();
+    } else if (reduction_ && !reduction_->done()) {
+      round();
+    } else {
+      break;
+    }
+  }
+  return {genotype(), history_};
+}
+
+void SearchRun::add_event(const std::string& line) {
+  history_.push_back(line);
+  if (context_.on_event) {
+    context_.on_event(line);
+  }
+}
+
+void SearchRun::add_decisions() {
+  for (; reduction_ && decisions_ < reduction_->journal().size(); ++decisions_) {
+    add_event(reduction_->journal()[decisions_]);
+  }
+}
+
+void SearchRun::restore() {
+  const auto loaded = store_.load();
+  if (!loaded) {
+    return;
+  }
+  for (const std::string& problem : loaded->problems) {
+    if (context_.on_warning) {
+      context_.on_warning(problem + "; going on from " + loaded->path.string());
+    }
+  }
+  const Checkpoint& checkpoint = loaded->checkpoint;
+  const auto text = [&](const char* key) {
+    const auto found = checkpoint.state.metadata.find(key);
+    return found == checkpoint.state.metadata.end() ? std::string() : found->second;
+  };
+  if (text("fingerprint") != fingerprint_) {
+    throw Error(ErrorKind::bad_data, fmt::format("{}: the checkpoint belongs to another configuration or other data; "
+                                                 "give the search a directory of its own",
+                                                 loaded->path.string()));
+  }
+  std::vector<std::string> journal;
+  for (const std::string& line : lines_of(text("history"))) {
+    add_event(line);
+    if (is_decision(line)) {
+      journal.push_back(line);
+    }
+  }
+  if (reduction_) {
+    reduction_ = Reduction::replay(config_.reduction,
+                                   static_cast<int>(candidates(config_.network.style.operations).size()), journal);
+    decisions_ = journal.size();
+    for_each_network([&](SearchNetwork& network, const char*) { network.set_alive(reduction_->alive()); });
+  }
+  units_ = checkpoint.counter("units");
+  supernet_left_ = checkpoint.counter("supernet_left");
+  supernet_epochs_ = checkpoint.counter("supernet_epochs");
+  architecture_steps_ = checkpoint.counter("architecture_steps");
+  const bool sane = units_ >= 0 && units_ <= ledger_.all() && supernet_left_ >= 0 && architecture_steps_ >= 0 &&
+                    supernet_epochs_ >= 0 && supernet_epochs_ + supernet_left_ <= ledger_.supernet;
+  if (!sane) {
+    throw Error(ErrorKind::bad_data,
+                fmt::format("{}: {} units of {} is out of range; delete the directory to begin the search anew",
+                            loaded->path.string(), units_, ledger_.all()));
+  }
+  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
+    network.state([&](const std::string& name, Tensor& tensor) {
+      get_tensor(checkpoint.state, prefix + name, tensor, stream_, loaded->path.string());
+    });
+  });
+}
+
+void SearchRun::save() {
+  const TraceRange range(TraceCategory::io, "checkpoint", units_);
+  Checkpoint checkpoint;
+  checkpoint.counters = {{"units", units_},
+                         {"supernet_left", supernet_left_},
+                         {"supernet_epochs", supernet_epochs_},
+                         {"architecture_steps", architecture_steps_}};
+  std::string history;
+  for (const std::string& line : history_) {
+    history += line + "\n";
+  }
+  for (std::size_t i = decisions_; reduction_ && i < reduction_->journal().size(); ++i) {
+    history += reduction_->journal()[i] + "\n";
+  }
+  checkpoint.state.metadata = {{"fingerprint", fingerprint_}, {"history", history}};
+  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
+    network.state(
+        [&](const std::string& name, Tensor& tensor) { put_tensor(checkpoint.state, prefix + name, tensor, stream_); });
+  });
+  store_.save(std::move(checkpoint));
+}
+
+double SearchRun::progress(std::int64_t batch, std::int64_t batches) const {
+  return (static_cast<double>(units_) + static_cast<double>(batch) / static_cast<double>(batches)) / ledger_.all();
+}
+
+/// Uploads order and step values of the unit's epoch, for weights and, where they are trained, the architecture.
+void SearchRun::load_steps(SearchNetwork& network, const Epoch& epoch) {
+  const auto unit = static_cast<std::uint64_t>(units_);
+  const auto load_order = [&](Half which, Tensor& order) {
+    std::vector<std::int32_t> rows = random_permutation(
+        RandomKey{config_.seed, static_cast<std::uint64_t>(which), RandomPurpose::shuffle}.derive(unit), half());
+    for (std::int32_t& row : rows) {
+      row += which == Half::architecture ? static_cast<std::int32_t>(half()) : 0;
+    }
+    order.upload(stream_, std::as_bytes(std::span(rows)));
+  };
+  load_order(Half::weights, weight_order_);
+  load_order(Half::architecture, architecture_order_);
+  const RandomKey key = RandomKey{config_.seed, 0, RandomPurpose::dropout}.derive(unit);
+  const std::int64_t batches = (half() + epoch.batch_size - 1) / epoch.batch_size;
+  std::vector<StepValues> weights, architecture;
+  const double confidence =
+      config_.confident_lr ? std::pow(static_cast<double>(supernet_epochs_ + 1) / ledger_.supernet, 2.0) : 1.0;
+  for (std::int64_t batch = 0; batch < batches; ++batch) {
+    StepValues values;
+    values.lr = config_.schedule.at(progress(batch, batches) * ledger_.all(), ledger_.all());
+    values.first_row = batch * epoch.batch_size;
+    values.random = key.derive(static_cast<std::uint64_t>(batch));
+    weights.push_back(values);
+    values.lr = static_cast<float>(confidence) * config_.arch_lr;
+    values.bias_correction = network.bias_correction(architecture_steps_ + batch + 1);
+    architecture.push_back(values);
+  }
+  weight_feed_.load(stream_, weights);
+  architecture_feed_.load(stream_, architecture);
+}
+
+void SearchRun::gather(const Tensor& order, const StepFeed& feed, std::int64_t size, Tensor& images,
+                       Tensor& labels) const {
+  const Shape& shape = train_.images.shape();
+  images = Tensor(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32);
+  labels = Tensor(stream_, {size}, DType::i32);
+  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, order, feed.current(), images, labels);
+}
+
+/// One pass over the weights' half: before each step on weights, one on the architecture where it is trained.
+EpochSums SearchRun::train_epoch(SearchNetwork& network, const Epoch& epoch) {
+  load_steps(network, epoch);
+  const float entropy =
+      config_.entropy_weight * std::exp(-static_cast<float>(supernet_epochs_) / config_.entropy_decay);
+  const auto fraction = static_cast<float>(progress(0, 1));
+  network.net().set_temperature(config_.temperature_start *
+                                std::pow(config_.temperature_end / config_.temperature_start, fraction));
+  const auto step = [&](std::int64_t size) {
+    Tensor images, labels;
+    weight_feed_.advance(stream_);
+    architecture_feed_.advance(stream_);
+    if (epoch.architecture) {
+      gather(architecture_order_, architecture_feed_, size, images, labels);
+      network.architecture_step(images, labels, architecture_feed_.current(), entropy);
+    }
+    gather(weight_order_, weight_feed_, size, images, labels);
+    network.weight_step(images, labels, weight_feed_.current());
+  };
+  const std::int64_t rest = half() % epoch.batch_size;
+  const std::unique_ptr<Repeated> whole = stream_.repeat([&] { step(epoch.batch_size); });
+  for (std::int64_t batch = 0; batch < half() / epoch.batch_size; ++batch) {
+    if (context_.stop != nullptr && context_.stop->load()) {
+      throw Interrupted();
+    }
+    const TraceRange range(TraceCategory::step, "step", batch);
+    whole->run();
+  }
+  if (rest > 0) {
+    step(rest);
+  }
+  const EpochSums sums = network.take_sums(half());
+  if (!std::isfinite(sums.loss)) {
+    throw Error(ErrorKind::bad_data,
+                fmt::format("the supernet has diverged in epoch {} of {}: its loss is not finite; lower lr_start or "
+                            "arch_lr, or clip gradients (grad_clip)",
+                            units_ + 1, ledger_.all()));
+  }
+  return sums;
+}
+
+void SearchRun::supernet_epoch() {
+  const TraceRange range(TraceCategory::epoch, "supernet epoch", supernet_epochs_);
+  const bool architecture = supernet_epochs_ >= config_.frozen_epochs;
+  EpochSums sums;
+  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
+    const EpochSums own = train_epoch(network, {config_.batch_size, architecture});
+    sums = prefix.empty() ? own : sums;
+  });
+  architecture_steps_ += architecture ? (half() + config_.batch_size - 1) / config_.batch_size : 0;
+  const double accuracy = child_.accuracy(valid_, config_.trial_batch_size);
+  const std::string line = Json{{"event", "epoch"},
+                                {"epoch", supernet_epochs_ + 1},
+                                {"architecture", architecture},
+                                {"loss", sums.loss},
+                                {"accuracy", sums.accuracy},
+                                {"valid_accuracy", accuracy},
+                                {"lr", config_.schedule.at(static_cast<double>(units_), ledger_.all())}}
+                               .dump();
+  ++units_;
+  ++supernet_epochs_;
+  --supernet_left_;
+  history_.push_back(line);
+  save();
+  if (context_.on_event) {
+    context_.on_event(line);
+  }
+}
+
+/// Accuracy of the path that was just trained.
+double SearchRun::measure(SearchNetwork& network) {
+  // Running statistics still hold those of other paths: a few batches settle them.
+  std::vector<StepValues> steps;
+  const std::int64_t whole = half() / config_.trial_batch_size;
+  const auto batches = std::min<std::int64_t>(config_.recalibration_batches, whole);
+  for (std::int64_t batch = 0; batch < batches; ++batch) {
+    steps.push_back({.first_row = batch * config_.trial_batch_size});
+  }
+  if (!steps.empty()) {
+    weight_feed_.load(stream_, steps);
+  }
+  for (std::int64_t batch = 0; batch < batches; ++batch) {
+    Tensor images, labels;
+    weight_feed_.advance(stream_);
+    gather(weight_order_, weight_feed_, config_.trial_batch_size, images, labels);
+    network.recalibrate(images, weight_feed_.current());
+  }
+  return network.accuracy(valid_, config_.trial_batch_size);
+}
+
+void SearchRun::trial(const Selection& selection) {
+  const TraceRange range(TraceCategory::epoch, "trial", units_);
+  std::map<std::string, double> accuracy;
+  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
+    std::vector<Tensor> before;
+    if (config_.copy_weights) {
+      network.weights([&](const std::string&, Tensor& tensor) { before.push_back(tensor.clone(stream_)); });
+    }
+    network.set_alive(selection);
+    train_epoch(network, {config_.trial_batch_size, false});
+    accuracy[prefix] = measure(network);
+    if (config_.copy_weights) {
+      std::size_t i = 0;
+      network.weights([&](const std::string&, Tensor& tensor) { tensor.copy_from(stream_, before[i++]); });
+    }
+    network.set_alive(reduction_->alive());
+  });
+  const Shape& shape = train_.images.shape();
+  const NetworkCost cost =
+      selection_cost(config_.network, selection, static_cast<int>(shape[1]), static_cast<int>(shape[2]));
+  reduction_->tell(
+      config_.score.score(accuracy[""], parent_ ? accuracy["parent."] : 0.0, kilobytes(cost), megaops(cost)));
+  ++units_;
+}
+
+/// The next step of a round of the reduction: a trial, or the removal that ends it.
+void SearchRun::round() {
+  const bool begun =
+      !reduction_->journal().empty() && reduction_->journal().back().find("\"event\":\"removal\"") == std::string::npos;
+  if (!begun) {
+    reduction_->begin_round(child_.net().architecture_values());
+  }
+  if (const auto selection = reduction_->next_trial()) {
+    trial(*selection);
+  } else {
+    reduction_->finish_round();
+    for_each_network([&](SearchNetwork& network, const char*) { network.set_alive(reduction_->alive()); });
+    supernet_left_ = config_.refresh_epochs;
+  }
+  save();
+  add_decisions();
+}
+
+DartsGenotype SearchRun::genotype() {
+  const OperationSet set = config_.network.style.operations;
+  const ArchitectureValues values = child_.net().architecture_values();
+  return reduction_ ? derive_by_scores(set, values, reduction_->alive(), reduction_->final_scores(), config_.derivation)
+                    : derive_by_weights(set, values, child_.net().alive(), config_.derivation);
+}
+
+}  // namespace bnas::nas
