@@ -3,6 +3,7 @@
 #pragma once
 
 #include "batch_norm/channel_tile.cuh"
+#include "support/number_type.hpp"
 
 namespace bnas::cuda {
 
@@ -15,22 +16,6 @@ inline bool is_valid(const NormInput& x) {
 
 inline bool is_valid(const BatchMoments& m) {
   return m.mean != nullptr && m.variance != nullptr && (m.running_mean == nullptr) == (m.running_variance == nullptr);
-}
-
-/// Calls launch(T{}) with the type of x.
-template <class Launch>
-Status with_number_type(NumberType type, Launch launch) {
-  switch (type) {
-    case NumberType::f32:
-      return launch(float{});
-    case NumberType::i8:
-      return launch(std::int8_t{});
-    case NumberType::i16:
-      return launch(std::int16_t{});
-    case NumberType::i32:
-      return launch(std::int32_t{});
-  }
-  return invalid_argument("batch_norm: x has no known type");
 }
 
 }  // namespace bnas::cuda

@@ -35,6 +35,8 @@ class CudaBackend final : public Backend {
     register_loss(kernels_);
     register_sequence(kernels_);
     register_optim(kernels_);
+    register_mixture(kernels_);
+    register_weights(kernels_);
   }
 
   Device device() const override { return {DeviceType::cuda, index_}; }

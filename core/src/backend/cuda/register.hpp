@@ -16,5 +16,7 @@ void register_pool(KernelTable& table);
 void register_loss(KernelTable& table);
 void register_sequence(KernelTable& table);
 void register_optim(KernelTable& table);
+void register_mixture(KernelTable& table);
+void register_weights(KernelTable& table);
 
 }  // namespace bnas::cuda_backend

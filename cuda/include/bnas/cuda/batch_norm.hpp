@@ -13,13 +13,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bnas/cuda/number_type.hpp"
 #include "bnas/cuda/scratch.hpp"
 #include "bnas/cuda/status.hpp"
 #include "bnas/portable/bits.hpp"
 
 namespace bnas::cuda {
-
-enum class NumberType : std::uint8_t { f32, i8, i16, i32 };
 
 /// What is normalized: x (rows, channels).
 struct NormInput {

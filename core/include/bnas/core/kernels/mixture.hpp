@@ -37,7 +37,7 @@ struct ScaleChannels {
   using Signature = void(Stream&, const Tensor& x, const Tensor& scale, Tensor& y, GradMode mode);
 };
 
-/// dot (C) (+)= sum over rows of a * b, in double and in row order; a f32, b f32 or an integer type.
+/// dot (C) (+)= sum over rows of a * b, in double and in a fixed order; a f32, b f32 or an integer type.
 struct DotChannels {
   static constexpr const char* name = "dot_channels";
   using Signature = void(Stream&, const Tensor& a, const Tensor& b, Tensor& dot, GradMode mode);
@@ -55,7 +55,7 @@ struct PreluBackward {
   using Signature = void(Stream&, const Tensor& dy, const Tensor& x, const Tensor& slope, Tensor& dx, GradMode mode);
 };
 
-/// dslope (C) (+)= sum over rows of x > 0 ? 0 : dy * x, in double and in row order.
+/// dslope (C) (+)= sum over rows of x > 0 ? 0 : dy * x, in double and in a fixed order.
 struct PreluSlopeBackward {
   static constexpr const char* name = "prelu_slope_backward";
   using Signature = void(Stream&, const Tensor& dy, const Tensor& x, Tensor& dslope, GradMode mode);
@@ -91,7 +91,7 @@ struct BroadcastEntry {
   using Signature = void(Stream&, const Tensor& table, std::int64_t index, Tensor& y);
 };
 
-/// dtable[index] (+)= sum of dy, in double and in order; overwriting makes the other entries 0.
+/// dtable[index] (+)= sum of dy, in double and in a fixed order; overwriting makes the other entries 0.
 struct BroadcastEntryBackward {
   static constexpr const char* name = "broadcast_entry_backward";
   using Signature = void(Stream&, const Tensor& dy, std::int64_t index, Tensor& dtable, GradMode mode);

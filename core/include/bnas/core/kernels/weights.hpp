@@ -10,7 +10,7 @@
 namespace bnas::kernels {
 
 /// scale = mean of |w| over each filter (scale has as many entries as filters), or over all of w (scale has one entry);
-/// sums in double, in index order.
+/// sums in double, in a fixed order.
 struct FilterScale {
   static constexpr const char* name = "filter_scale";
   using Signature = void(Stream&, const Tensor& w, Tensor& scale);
@@ -36,7 +36,7 @@ struct ProjectWeights {
 };
 
 /// Gradients that ProjectionRule says; scale has one entry. dp (KH,KW) is summed over all filters and channels, in
-/// double and in index order.
+/// double and in a fixed order.
 struct ProjectionBackward {
   static constexpr const char* name = "projection_backward";
   using Signature = void(Stream&, const Tensor& dsign, const Tensor& w, const Tensor& p, const Tensor& scale,
@@ -44,7 +44,7 @@ struct ProjectionBackward {
 };
 
 /// Gradients that AmplitudeRule says; m and dm have an entry per filter. dm is summed over the filter, in double and in
-/// index order.
+/// a fixed order.
 struct AmplitudeBackward {
   static constexpr const char* name = "amplitude_backward";
   using Signature = void(Stream&, const Tensor& dsign, const Tensor& w, const Tensor& m, const AmplitudeRule& rule,
