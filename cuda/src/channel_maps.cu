@@ -79,28 +79,29 @@ struct SlopeTerm {
   }
 };
 
-/// Block (32, 8) of grid (tiles of 32 columns, slices of rows): thread (c, r) adds rows r, r + 8, ... of its slice and
-/// column, the chains of a column are added in order, then the slices, by whichever block ends last.
+/// Grid (tiles of 32 columns, slices of rows): warp r of a block adds rows r, r + 8, ... of its slice, a column per
+/// lane; the chains of a column are added in order, then the slices, by whichever block ends last.
 template <class Term>
 __global__ void __launch_bounds__(kColumns* kChains)
     channel_sums_kernel(const Term term, const Matrix size, std::int64_t slice, double* partials, unsigned* tickets,
                         float* sums, bool accumulate) {
   __shared__ double chains[kChains][kColumns];
-  const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kColumns + threadIdx.x;
+  const int lane = static_cast<int>(threadIdx.x) % kColumns, own = static_cast<int>(threadIdx.x) / kColumns;
+  const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * kColumns + lane;
   const std::int64_t begin = blockIdx.y * slice;
   const std::int64_t end = min(begin + slice, size.rows);
   double sum = 0.0;
   if (column < size.channels) {
-    for (std::int64_t r = begin + threadIdx.y; r < end; r += kChains) {
+    for (std::int64_t r = begin + own; r < end; r += kChains) {
       sum += term(r * size.channels + column);
     }
   }
-  chains[threadIdx.y][threadIdx.x] = sum;
+  chains[own][lane] = sum;
   __syncthreads();
-  const bool owner = threadIdx.y == 0 && column < size.channels;
+  const bool owner = own == 0 && column < size.channels;
   if (owner) {
     for (int chain = 1; chain < kChains; ++chain) {
-      sum += chains[chain][threadIdx.x];
+      sum += chains[chain][lane];
     }
   }
   if (gridDim.y > 1) {
@@ -142,9 +143,9 @@ Status launch_sums(const char* op, const Term& term, const Matrix& size, float* 
     return invalid_argument("sum over blocks: no tickets");
   }
   const dim3 grid(static_cast<unsigned>((size.channels + kColumns - 1) / kColumns), static_cast<unsigned>(slices));
-  channel_sums_kernel<<<grid, dim3(kColumns, kChains), 0, stream>>>(term, size, (size.rows + slices - 1) / slices,
-                                                                    static_cast<double*>(scratch.data), scratch.tickets,
-                                                                    sums, accumulate);
+  channel_sums_kernel<<<grid, kColumns * kChains, 0, stream>>>(term, size, (size.rows + slices - 1) / slices,
+                                                               static_cast<double*>(scratch.data), scratch.tickets,
+                                                               sums, accumulate);
   return launched(op);
 }
 

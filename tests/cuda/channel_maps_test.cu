@@ -149,6 +149,7 @@ TEST(ChannelMaps, SumsRunInAGraph) {
     return dot_channels(x.data(), x.data(), NumberType::f32, size, dot.data(), true, scratch.get(), s);
   });
   EXPECT_EQ(dot.download(), (Floats{9000, 9000}));
+  EXPECT_TRUE(scratch.is_as_promised());
 }
 
 TEST(ChannelMaps, RefuseBadArguments) {
