@@ -53,7 +53,8 @@ void add_scales(std::vector<OpCase>& cases) {
         c.oracle = [per_filter](const Arrays& in) { return scales(in[0], per_filter); };
         c.tolerance = kSumTolerance;
         c.reason = kSumReason;
-        c.gradient = gain == 0.0F ? Gradient::none : Gradient::closed_form;
+        // With gain 1 it is the derivative itself, away from 0.
+        c.gradient = gain == 0.0F ? Gradient::none : gain == 1.0F ? Gradient::jacobian : Gradient::closed_form;
         c.closed_form = [per_filter, gain](const Arrays& in, const Array& dy) {
           Array dw(in[0].shape);
           for (std::int64_t i = 0; i < dw.size(); ++i) {

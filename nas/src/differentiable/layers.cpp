@@ -36,6 +36,14 @@ nn::Parameter make_weight(Stream& stream, const std::string& name, const ConvSpe
 
 }  // namespace
 
+const Var& ReadImage::grid(Context& ctx, const PixelGrid& grid) {
+  Var& pixels = grids_[{grid.stride, grid.begin_h, grid.begin_w}];
+  if (!pixels.value.defined()) {
+    pixels = ops::take_pixels(ctx, whole_, grid);
+  }
+  return pixels;
+}
+
 WeightedConv::WeightedConv(Stream& stream, const std::string& name, const ConvSpec& spec, const CellStyle& style,
                            bool binary, bool amplitudes, const RandomKey& key)
     : spec_(spec),
@@ -139,24 +147,30 @@ Var WeightedConv::convolve(Context& ctx, const Var& x, const Var& w, int stride)
 
 /// A window with gaps sees every dilation-th pixel: an image falls into dilation^2 images on which the same window has
 /// none. Stride = dilation needs the first of them alone.
-Var WeightedConv::dilated(Context& ctx, const Var& x, const Var& w) const {
+Var WeightedConv::dilated(Context& ctx, ReadImage& image, const Var& w) const {
   const int d = spec_.dilation;
   if (spec_.stride == d) {
-    return convolve(ctx, ops::take_pixels(ctx, x, {d, 0, 0}), w, 1);
+    return convolve(ctx, image.grid(ctx, {d, 0, 0}), w, 1);
   }
-  const std::int64_t h = x.shape()[1], width = x.shape()[2];
+  const std::int64_t h = image.whole().shape()[1], width = image.whole().shape()[2];
   std::vector<Var> parts;
   for (int i = 0; i < d && i < h; ++i) {
     for (int j = 0; j < d && j < width; ++j) {
-      parts.push_back(convolve(ctx, ops::take_pixels(ctx, x, {d, i, j}), w, 1));
+      parts.push_back(convolve(ctx, image.grid(ctx, {d, i, j}), w, 1));
     }
   }
   return ops::merge_pixels(ctx, parts, d, h, width);
 }
 
 Var WeightedConv::forward(Context& ctx, const Var& x) {
+  ReadImage image(x);
+  return forward(ctx, image);
+}
+
+Var WeightedConv::forward(Context& ctx, ReadImage& image) {
   const Weights w = weights(ctx);
-  const Var y = spec_.dilation == 1 ? convolve(ctx, x, w.value, spec_.stride) : dilated(ctx, x, w.value);
+  const Var y =
+      spec_.dilation == 1 ? convolve(ctx, image.whole(), w.value, spec_.stride) : dilated(ctx, image, w.value);
   return amplitudes_ && w.amplitude.value.defined() ? ops::scale_channels(ctx, y, w.amplitude) : y;
 }
 

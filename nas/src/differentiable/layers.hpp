@@ -2,10 +2,13 @@
 // The layers of cells: convolutions with weights of any kind, norms without parameters, activations.
 #pragma once
 
+#include <array>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "bnas/core/kernels/mixture.hpp"
 #include "bnas/core/nn/module.hpp"
 #include "bnas/core/ops/geometry.hpp"
 #include "bnas/core/ops/norm.hpp"
@@ -27,6 +30,21 @@ struct ConvSpec {
   bool shifted = false;    ///< reads from the second pixel on (the odd half of a factorized reduction)
 };
 
+/// An image that convolutions read, with the grids of pixels that dilated ones see. Each is made once, whoever asks.
+class ReadImage {
+ public:
+  ReadImage() = default;
+  explicit ReadImage(Var whole) : whole_(std::move(whole)) {}
+
+  bool defined() const { return whole_.value.defined(); }
+  const Var& whole() const { return whole_; }
+  const Var& grid(Context& ctx, const PixelGrid& grid);
+
+ private:
+  Var whole_;
+  std::map<std::array<int, 3>, Var> grids_;  // by stride and beginnings
+};
+
 /// Convolution of f32 images, or of bits where weights are binary too.
 class WeightedConv final : public nn::Module {
  public:
@@ -35,6 +53,7 @@ class WeightedConv final : public nn::Module {
   WeightedConv(Stream& stream, const std::string& name, const ConvSpec& spec, const CellStyle& style, bool binary,
                bool amplitudes, const RandomKey& key);
   Var forward(Context& ctx, const Var& x) override;
+  Var forward(Context& ctx, ReadImage& image);
   void parameters(const Visit& visit) override;
   /// What XNOR does to its latent weights before each step.
   void center(Stream& stream);
@@ -48,7 +67,7 @@ class WeightedConv final : public nn::Module {
   Weights xnor_weights(Context& ctx);
   Weights pcnn_weights(Context& ctx);
   Var convolve(Context& ctx, const Var& x, const Var& w, int stride) const;
-  Var dilated(Context& ctx, const Var& x, const Var& w) const;
+  Var dilated(Context& ctx, ReadImage& image, const Var& w) const;
 
   ConvSpec spec_;
   WeightOptimizer optimizer_;

@@ -77,7 +77,8 @@ class Reduce final : public EdgeOperation {
     }
   }
   Var forward(Context& ctx, Source& source, const Var& gain) override {
-    const Var y = conv_.forward(ctx, source.activated(ctx, activation_.get()));
+    const Var y =
+        conv_.forward(ctx, activation_ ? activation_->forward(ctx, source.x()) : source.activated(ctx).whole());
     return slope_ ? norm_.forward_prelu(ctx, y, {{}, nn::use(ctx, *slope_), gain}) : norm_.forward(ctx, y, gain);
   }
   void parameters(const Visit& visit) override {
@@ -121,11 +122,11 @@ class Convolution final : public EdgeOperation {
     }
   }
   Var forward(Context& ctx, Source& source, const Var& gain) override {
-    const Var none;
-    Var y = units_[0]->forward(ctx, source.x(), source.activated(ctx, activations_[0].get()),
-                               units_.size() == 1 ? gain : none);
-    for (std::size_t i = 1; i < units_.size(); ++i) {
-      y = units_[i]->forward(ctx, y, activations_[i]->forward(ctx, y), i + 1 == units_.size() ? gain : none);
+    Var y = source.x();
+    for (std::size_t i = 0; i < units_.size(); ++i) {
+      ReadImage own(activations_[i] ? activations_[i]->forward(ctx, y) : Var{});
+      y = units_[i]->forward(ctx, y, activations_[i] ? own : source.activated(ctx),
+                             i + 1 == units_.size() ? gain : Var{});
     }
     return y;
   }
@@ -158,13 +159,10 @@ class Convolution final : public EdgeOperation {
 
 }  // namespace
 
-Var Source::activated(Context& ctx, Activation* own) {
-  if (own != nullptr) {
-    return own->forward(ctx, x_);
-  }
+ReadImage& Source::activated(Context& ctx) {
   check(shared_ != nullptr, "edge", "a convolution without an activation");
-  if (!activated_.value.defined()) {
-    activated_ = shared_->forward(ctx, x_);
+  if (!activated_.defined()) {
+    activated_ = ReadImage(shared_->forward(ctx, x_));
   }
   return activated_;
 }

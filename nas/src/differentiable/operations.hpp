@@ -20,13 +20,14 @@ class Source {
   explicit Source(Var x, Activation* shared = nullptr) : x_(std::move(x)), shared_(shared) {}
 
   const Var& x() const { return x_; }
-  Var activated(Context& ctx, Activation* own);
+  /// Through the shared activation.
+  ReadImage& activated(Context& ctx);
   Var pooled(Context& ctx, CandidateKind kind, int stride);
 
  private:
   Var x_;
   Activation* shared_;
-  Var activated_;
+  ReadImage activated_;
   std::map<std::pair<CandidateKind, int>, Var> pooled_;
 };
 

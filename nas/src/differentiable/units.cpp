@@ -46,7 +46,7 @@ class SeparableUnit final : public ConvUnit {
     }
   }
 
-  Var forward(Context& ctx, const Var& x, const Var& activated, const Var& gain) override {
+  Var forward(Context& ctx, const Var& x, ReadImage& activated, const Var& gain) override {
     Var y = depthwise_.forward(ctx, activated);
     if (between_) {
       y = sign_ ? between_->forward_sign(ctx, y) : between_->forward(ctx, y);
@@ -99,7 +99,7 @@ class DenseUnit final : public ConvUnit {
       : conv_(stream, name + ".conv", window(candidate, place), style, style.precision.binary_weights, true, key),
         shortcut_(place.stride == 1 && style.shortcuts) {}
 
-  Var forward(Context& ctx, const Var& x, const Var& activated, const Var& gain) override {
+  Var forward(Context& ctx, const Var& x, ReadImage& activated, const Var& gain) override {
     const Var y = ops::relu(ctx, ops::to_float(ctx, conv_.forward(ctx, activated)));
     return times(ctx, shortcut_ ? ops::add(ctx, y, x) : y, gain);
   }
@@ -129,12 +129,12 @@ class GroupUnit final : public ConvUnit {
     }
   }
 
-  Var forward(Context& ctx, const Var& x, const Var& activated, const Var& gain) override {
-    const Var values = ops::to_float(ctx, activated);
+  Var forward(Context& ctx, const Var& x, ReadImage& activated, const Var& gain) override {
+    const Var values = ops::to_float(ctx, activated.whole());
     std::vector<Var> parts;
     for (std::size_t g = 0; g < convs_.size(); ++g) {
       Var part = ops::slice_channels(ctx, values, static_cast<std::int64_t>(g) * width_, width_);
-      part = activated.value.dtype() == DType::bit ? ops::sign(ctx, part) : part;
+      part = activated.whole().value.dtype() == DType::bit ? ops::sign(ctx, part) : part;
       parts.push_back(convs_[g]->forward(ctx, part));
     }
     const Var joined = ops::to_float(ctx, ops::concat_channels(ctx, parts));

@@ -17,7 +17,7 @@ class ConvUnit {
  public:
   virtual ~ConvUnit() = default;
   /// The result times `gain` (C) where that is defined.
-  virtual Var forward(Context& ctx, const Var& x, const Var& activated, const Var& gain) = 0;
+  virtual Var forward(Context& ctx, const Var& x, ReadImage& activated, const Var& gain) = 0;
   virtual void parameters(const Visit& visit) = 0;
   virtual void buffers(const VisitBuffer& visit) { (void)visit; }
   virtual void center(Stream& stream) = 0;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "bnas/core/backend.hpp"
 #include "bnas/core/error.hpp"
@@ -145,6 +146,37 @@ TEST_F(SupernetTest, EveryStyleTrainsAPassOfFiniteGradients) {
       }
     }
   }
+}
+
+// The mean over the one input channel of a depthwise filter is the filter itself: centering must leave it alone.
+TEST_F(SupernetTest, CenteringSparesDepthwiseFilters) {
+  SupernetConfig config = toy(OperationSet::darts_separable, "W1A32");
+  config.style.weights.gradient = XnorGradient::corrected;
+  Supernet net(*stream_, config, kKey);
+  std::map<std::string, std::vector<float>> before;
+  net.parameters([&](nn::Parameter& p) { before[p.name] = p.value.to_host(*stream_); });
+  net.prepare_weights();
+  int centered = 0;
+  net.parameters([&](nn::Parameter& p) {
+    const std::vector<float> after = p.value.to_host(*stream_);
+    const bool binary = p.role == nn::ParamRole::latent_binary;
+    if (!binary || p.name.find(".depthwise.") != std::string::npos) {
+      EXPECT_EQ(after, before[p.name]) << p.name;
+      return;
+    }
+    ++centered;
+    const auto channels = static_cast<std::size_t>(p.value.shape().channels());
+    for (std::size_t tap = 0; tap < after.size(); tap += channels) {
+      double sum = 0.0, most = 0.0;
+      for (std::size_t c = 0; c < channels; ++c) {
+        sum += static_cast<double>(after[tap + c]);
+        most = std::max(most, std::fabs(static_cast<double>(after[tap + c])));
+      }
+      EXPECT_LE(most, 1.0) << p.name;
+      EXPECT_TRUE(most == 1.0 || std::fabs(sum) < 1e-5) << p.name << ": clamped, or without a mean";
+    }
+  });
+  EXPECT_GT(centered, 100);
 }
 
 // A sampled network runs and trains its own operations alone: the others may be anything.

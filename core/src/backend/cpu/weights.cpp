@@ -27,18 +27,25 @@ class Layout {
     channels_ = w.shape().channels();
     filters_ = depthwise_ ? channels_ : w.shape()[0];
     taps_ = w.shape()[-3] * w.shape()[-2];
-    per_filter_ = size_ / filters_;
   }
 
   std::int64_t size() const { return size_; }
-  std::int64_t channels() const { return channels_; }
   std::int64_t taps() const { return taps_; }
   std::int64_t filters() const { return filters_; }
-  std::int64_t filter(std::int64_t i) const { return depthwise_ ? i % channels_ : i / per_filter_; }
-  std::int64_t tap(std::int64_t i) const { return i / channels_ % taps_; }
 
-  /// Entry of `scale`, which has one per filter or one for all.
-  std::int64_t entry(std::int64_t i, const Tensor& scale) const { return scale.numel() == 1 ? 0 : filter(i); }
+  /// Calls visit(weight, its filter, its tap) in the order of storage.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    std::int64_t i = 0;
+    for (std::int64_t row = 0; row < (depthwise_ ? 1 : filters_); ++row) {
+      for (std::int64_t tap = 0; tap < taps_; ++tap) {
+        for (std::int64_t c = 0; c < channels_; ++c, ++i) {
+          visit(i, depthwise_ ? c : row, tap);
+        }
+      }
+    }
+  }
+
   void expect_entries(const char* op, const char* name, const Tensor& scale) const {
     expect(op, name, scale, DType::f32);
     if (scale.numel() != 1 && scale.numel() != filters_) {
@@ -48,7 +55,7 @@ class Layout {
 
  private:
   bool depthwise_ = false;
-  std::int64_t size_ = 0, channels_ = 0, filters_ = 0, taps_ = 0, per_filter_ = 0;
+  std::int64_t size_ = 0, channels_ = 0, filters_ = 0, taps_ = 0;
 };
 
 void write_sums(const std::vector<double>& sums, Tensor& to, GradMode mode) {
@@ -62,10 +69,12 @@ void write_sums(const std::vector<double>& sums, Tensor& to, GradMode mode) {
 void filter_scale(Stream& /*stream*/, const Tensor& w, Tensor& scale) {
   const Layout layout("filter_scale", w);
   layout.expect_entries("filter_scale", "scale", scale);
+  const bool whole = scale.numel() == 1;
+  const float* weights = w.data<float>();
   std::vector<double> sums(static_cast<std::size_t>(scale.numel()), 0.0);
-  for (std::int64_t i = 0; i < layout.size(); ++i) {
-    sums[static_cast<std::size_t>(layout.entry(i, scale))] += std::fabs(static_cast<double>(w.data<float>()[i]));
-  }
+  layout.for_each([&](std::int64_t i, std::int64_t filter, std::int64_t) {
+    sums[static_cast<std::size_t>(whole ? 0 : filter)] += std::fabs(static_cast<double>(weights[i]));
+  });
   for (double& sum : sums) {
     sum /= static_cast<double>(layout.size() / scale.numel());
   }
@@ -77,11 +86,13 @@ void filter_scale_backward(Stream& /*stream*/, const Tensor& dscale, const Tenso
   const Layout layout("filter_scale_backward", w);
   layout.expect_entries("filter_scale_backward", "dscale", dscale);
   expect("filter_scale_backward", "dw", dw, DType::f32, w.shape());
+  const bool whole = dscale.numel() == 1;
   const float share = gain / static_cast<float>(layout.size() / dscale.numel());
-  for (std::int64_t i = 0; i < layout.size(); ++i) {
-    const float part = share * dscale.data<float>()[layout.entry(i, dscale)];
-    write(dw.data<float>()[i], w.data<float>()[i] < 0.0F ? -part : part, mode);
-  }
+  const float *weights = w.data<float>(), *upstream = dscale.data<float>();
+  layout.for_each([&, gradient = dw.data<float>()](std::int64_t i, std::int64_t filter, std::int64_t) {
+    const float part = share * upstream[whole ? 0 : filter];
+    write(gradient[i], weights[i] < 0.0F ? -part : part, mode);
+  });
 }
 
 void latent_backward(Stream& /*stream*/, const Tensor& dsign, const Tensor& w, const Tensor& scale,
@@ -90,19 +101,19 @@ void latent_backward(Stream& /*stream*/, const Tensor& dsign, const Tensor& w, c
   layout.expect_entries("latent_backward", "scale", scale);
   expect("latent_backward", "dsign", dsign, DType::f32, w.shape());
   expect("latent_backward", "dw", dw, DType::f32, w.shape());
-  for (std::int64_t i = 0; i < layout.size(); ++i) {
-    const float a = scale.data<float>()[layout.entry(i, scale)];
-    write(dw.data<float>()[i], rule.gradient(dsign.data<float>()[i], w.data<float>()[i], a), mode);
-  }
+  const bool whole = scale.numel() == 1;
+  const float *upstream = dsign.data<float>(), *weights = w.data<float>(), *amplitudes = scale.data<float>();
+  layout.for_each([&, gradient = dw.data<float>()](std::int64_t i, std::int64_t filter, std::int64_t) {
+    write(gradient[i], rule.gradient(upstream[i], weights[i], amplitudes[whole ? 0 : filter]), mode);
+  });
 }
 
 void project_weights(Stream& /*stream*/, const Tensor& w, const Tensor& p, Tensor& y) {
   const Layout layout("project_weights", w);
   expect("project_weights", "p", p, DType::f32, Shape{w.shape()[-3], w.shape()[-2]});
   expect("project_weights", "y", y, DType::f32, w.shape());
-  for (std::int64_t i = 0; i < layout.size(); ++i) {
-    y.data<float>()[i] = w.data<float>()[i] * p.data<float>()[layout.tap(i)];
-  }
+  layout.for_each([weights = w.data<float>(), matrix = p.data<float>(), product = y.data<float>()](
+                      std::int64_t i, std::int64_t, std::int64_t tap) { product[i] = weights[i] * matrix[tap]; });
 }
 
 void projection_backward(Stream& /*stream*/, const Tensor& dsign, const Tensor& w, const Tensor& p, const Tensor& scale,
@@ -113,14 +124,14 @@ void projection_backward(Stream& /*stream*/, const Tensor& dsign, const Tensor& 
   expect("projection_backward", "scale", scale, DType::f32, Shape{1});
   expect("projection_backward", "dw", dw, DType::f32, w.shape());
   expect("projection_backward", "dp", dp, DType::f32, p.shape());
+  const float *upstream = dsign.data<float>(), *weights = w.data<float>(), *matrix = p.data<float>();
   std::vector<double> sums(static_cast<std::size_t>(layout.taps()), 0.0);
-  for (std::int64_t i = 0; i < layout.size(); ++i) {
-    const std::int64_t tap = layout.tap(i);
-    const WeightGradients g =
-        rule.gradients(dsign.data<float>()[i], w.data<float>()[i], p.data<float>()[tap], scale.data<float>()[0]);
-    write(dw.data<float>()[i], g.weight, w_mode);
-    sums[static_cast<std::size_t>(tap)] += static_cast<double>(g.partner);
-  }
+  layout.for_each(
+      [&, gradient = dw.data<float>(), a = scale.data<float>()[0]](std::int64_t i, std::int64_t, std::int64_t tap) {
+        const WeightGradients g = rule.gradients(upstream[i], weights[i], matrix[tap], a);
+        write(gradient[i], g.weight, w_mode);
+        sums[static_cast<std::size_t>(tap)] += static_cast<double>(g.partner);
+      });
   write_sums(sums, dp, p_mode);
 }
 
@@ -132,13 +143,13 @@ void amplitude_backward(Stream& /*stream*/, const Tensor& dsign, const Tensor& w
   expect("amplitude_backward", "m", m, DType::f32, per_filter);
   expect("amplitude_backward", "dw", dw, DType::f32, w.shape());
   expect("amplitude_backward", "dm", dm, DType::f32, per_filter);
+  const float *upstream = dsign.data<float>(), *weights = w.data<float>(), *amplitudes = m.data<float>();
   std::vector<double> sums(static_cast<std::size_t>(layout.filters()), 0.0);
-  for (std::int64_t i = 0; i < layout.size(); ++i) {
-    const std::int64_t filter = layout.filter(i);
-    const WeightGradients g = rule.gradients(dsign.data<float>()[i], w.data<float>()[i], m.data<float>()[filter]);
-    write(dw.data<float>()[i], g.weight, w_mode);
+  layout.for_each([&, gradient = dw.data<float>()](std::int64_t i, std::int64_t filter, std::int64_t) {
+    const WeightGradients g = rule.gradients(upstream[i], weights[i], amplitudes[filter]);
+    write(gradient[i], g.weight, w_mode);
     sums[static_cast<std::size_t>(filter)] += static_cast<double>(g.partner);
-  }
+  });
   write_sums(sums, dm, m_mode);
 }
 
