@@ -119,7 +119,7 @@ void Reduction::tell(double score) {
 int Reduction::least(std::size_t cell, std::size_t edge) const {
   const auto& scores = scores_[cell][edge];
   const auto& alpha = values_[cell].alpha[edge];
-  std::size_t worst = static_cast<std::size_t>(alive_[cell][edge].front());
+  auto worst = static_cast<std::size_t>(alive_[cell][edge].front());
   for (const int operation : alive_[cell][edge]) {
     const auto o = static_cast<std::size_t>(operation);
     const bool equal = std::fabs(scores[o] - scores[worst]) <= kEqual;
