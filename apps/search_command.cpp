@@ -16,6 +16,8 @@
 #include "cli/run_directory.hpp"
 #include "cli/search_monitor.hpp"
 #include "cli/signals.hpp"
+#include "cli/strategy_defaults.hpp"
+#include "differentiable_command.hpp"
 #include "search_commands.hpp"
 #include "search_objects.hpp"
 
@@ -165,32 +167,24 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
   return report_end(end, monitor, run, config, objects, workers, *store, arguments.json);
 }
 
-/// The quick refusals of RunDirectory::create, before anything is loaded.
-void refuse_taken(const fs::path& root) {
-  std::error_code code;
-  if (fs::exists(root / "config.toml", code)) {
-    const std::string holder = run_holder(root);
-    throw Error(ErrorKind::locked,
-                holder.empty()
-                    ? fmt::format("{0} already holds a run; continue it with bnas_search resume {0}, or "
-                                  "choose another --run-dir",
-                                  root.string())
-                    : fmt::format("{0} is in use by {1}; see bnas_search status {0}", root.string(), holder));
-  }
-}
-
 }  // namespace
 
 int run_search_command(const SearchArguments& arguments) {
   Layered layered = layer_config(arguments.target, arguments.flags, environment);
   Config& config = layered.config;
-  make_space(config);
+  const bool differentiable = is_differentiable(config);
+  if (!differentiable) {
+    make_space(config);
+  }
   if (arguments.print_config) {
     std::fputs(config_to_toml(config, true).c_str(), stdout);
     return kSuccess;
   }
   if (arguments.dry_run) {
-    return run_dry_run(config, arguments.json);
+    return differentiable ? predict_differentiable(config, arguments.json) : run_dry_run(config, arguments.json);
+  }
+  if (differentiable) {
+    return start_differentiable(config, arguments);
   }
   const fs::path root = config.run_dir.empty() ? fresh_run_directory(config.dataset) : fs::path(config.run_dir);
   refuse_taken(root);
@@ -209,7 +203,8 @@ int run_resume_command(const SearchArguments& arguments) {
     return kSuccess;
   }
   install_stop_signals();
-  SearchObjects objects(layered.config);
+  const bool differentiable = is_differentiable(layered.config);
+  auto objects = differentiable ? nullptr : std::make_unique<SearchObjects>(layered.config);
   std::vector<std::string> notes = {"resumed"};
   if (!changed.empty()) {  // free keys hold for this invocation only
     Layered kept;
@@ -222,7 +217,8 @@ int run_resume_command(const SearchArguments& arguments) {
     }
     write_file_atomic(run.config(), std::string_view(config_to_toml(kept.config, false)));
   }
-  return run_in(run, layered.config, arguments, objects, notes);
+  return differentiable ? continue_differentiable(run, layered.config, arguments, notes)
+                        : run_in(run, layered.config, arguments, *objects, notes);
 }
 
 }  // namespace bnas::cli

@@ -12,6 +12,7 @@
 #include "cli/result_report.hpp"
 #include "cli/run_directory.hpp"
 #include "cli/terminal.hpp"
+#include "differentiable_command.hpp"
 #include "search_commands.hpp"
 
 namespace bnas::cli {
@@ -53,6 +54,27 @@ std::string status_text(const std::string& run, const std::string& state, const 
   return out;
 }
 
+int print_supernet(const std::string& run, const std::string& holder, const Json& status, bool json) {
+  const bool complete = !status.at("genotype").is_null();
+  const std::string state = !holder.empty() ? "running" : complete ? "complete" : "stopped";
+  if (json) {
+    Json out = {{"v", 1}, {"run", run}, {"state", state}, {"holder", holder}};
+    out.update(status);
+    std::puts(json_text(out).c_str());
+    return kSuccess;
+  }
+  const std::string note = state == "running"   ? "running: " + holder
+                           : state == "stopped" ? "stopped; bnas_search resume " + run
+                                                : state;
+  const Json& progress = status.at("progress");
+  std::fputs(fmt::format("{}  {}\nepochs    {} of {}\n{}", run, note, progress.at(0).get<std::int64_t>(),
+                         progress.at(1).get<std::int64_t>(),
+                         complete ? "genotype  " + status.at("genotype").get<std::string>() + "\n" : "")
+                 .c_str(),
+             stdout);
+  return kSuccess;
+}
+
 }  // namespace
 
 int run_status_command(const SearchArguments& arguments) {
@@ -67,6 +89,9 @@ int run_status_command(const SearchArguments& arguments) {
     return kSuccess;
   }
   const auto store = nas::open_sqlite_store(root / "run.sqlite", true);
+  if (const Json supernet = differentiable_status(*store); !supernet.is_null()) {
+    return print_supernet(root.string(), holder, supernet, arguments.json);
+  }
   Json status = Json::parse(nas::status_json(*store));
   const std::string test = store->meta("test_accuracy");
   const std::string state = !holder.empty() ? "running" : !test.empty() ? "complete" : "stopped";

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "bnas/core/error.hpp"
+#include "cli/strategy_defaults.hpp"
 
 namespace bnas::cli {
 namespace {
@@ -63,6 +64,23 @@ std::string where(const Origins& origins, const std::string& key) {
   return it == origins.end() ? "configuration" : it->second;
 }
 
+[[noreturn]] void refuse(const Origins& origins, const char* key, const std::string& what) {
+  throw Error(ErrorKind::usage, where(origins, key) + ": " + what);
+}
+
+void check_data(const Config& config, const Origins& origins) {
+  if (config.dataset == "idx") {
+    for (const char* key : {"train_images", "train_labels", "test_images", "test_labels"}) {
+      if ((config.*std::get<std::string Config::*>(find_option(key)->member)).empty()) {
+        refuse(origins, key,
+               fmt::format("{} is missing; dataset idx needs train_images, train_labels, test_images and "
+                           "test_labels",
+                           key));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 fs::path user_config_path(const Environment& environment) {
@@ -87,6 +105,8 @@ Layered layer_config(const fs::path& file, const Flags& flags, const Environment
   apply_environment(layered, environment);
   apply_flags(layered, flags);
   apply_space_defaults(layered);
+  apply_strategy_defaults(layered.config, layered.origins);
+  refuse_idle_flags(layered.config, layered.origins);
   make_paths_absolute(layered.config);
   check_together(layered.config, layered.origins);
   return layered;
@@ -124,35 +144,28 @@ Layered layer_resume(const fs::path& run, const Flags& flags, const Environment&
 }
 
 void check_together(const Config& config, const Origins& origins) {
-  const auto refuse = [&](const char* key, const std::string& what) {
-    throw Error(ErrorKind::usage, where(origins, key) + ": " + what);
-  };
+  if (is_differentiable(config)) {
+    make_differentiable_config(config);
+    return check_data(config, origins);
+  }
   const bool one_filter = config.space == "pnas" && config.filters.size() == 1;
   if (!one_filter && static_cast<std::int64_t>(config.filters.size()) != config.cells) {
-    refuse(origins.contains("filters") ? "filters" : "cells",
+    refuse(origins, origins.contains("filters") ? "filters" : "cells",
            fmt::format("filters has {} entries for {} cells; give one number per cell{}", config.filters.size(),
                        config.cells, config.space == "pnas" ? ", or one for the first" : ""));
   }
   if (config.lr_end > config.lr_start) {
     refuse(
-        origins.contains("lr_end") ? "lr_end" : "lr_start",
+        origins, origins.contains("lr_end") ? "lr_end" : "lr_start",
         fmt::format("lr_end {} is above lr_start {}; the learning rate can only fall", config.lr_end, config.lr_start));
   }
   if (config.space == "flat" && (config.look_back != 1 || config.look_forward != 0 || config.combine != "concat")) {
     const char* key = config.look_back != 1 ? "look_back" : config.look_forward != 0 ? "look_forward" : "combine";
-    refuse(key,
+    refuse(origins, key,
            "the flat space reads the cell's input only and concatenates (look_back 1, look_forward 0, combine "
            "concat); leave these keys out or use space pnas");
   }
-  if (config.dataset == "idx") {
-    for (const char* key : {"train_images", "train_labels", "test_images", "test_labels"}) {
-      if ((config.*std::get<std::string Config::*>(find_option(key)->member)).empty()) {
-        refuse(key, fmt::format("{} is missing; dataset idx needs train_images, train_labels, test_images and "
-                                "test_labels",
-                                key));
-      }
-    }
-  }
+  check_data(config, origins);
 }
 
 }  // namespace bnas::cli

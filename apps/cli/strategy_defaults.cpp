@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/strategy_defaults.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "bnas/core/error.hpp"
+
+namespace bnas::cli {
+namespace {
+
+constexpr const char* kDifferentiable[] = {"bnas", "pc-darts", "darts", "cp-nas", "abandit"};
+
+/// Keys that differentiable strategies read besides those of their own groups.
+constexpr const char* kShared[] = {
+    "dataset",      "data_dir",     "train_images", "train_labels", "test_images",      "test_labels", "idx_classes",
+    "valid_images", "split",        "strategy",     "seed",         "max_train_images", "cells",       "padding",
+    "batch_size",   "lr_start",     "lr_end",       "schedule",     "synthetic_images", "momentum",    "warmup_epochs",
+    "grad_clip",    "weight_decay", "device",       "run_dir",      "time_budget",      "isolation"};
+
+bool is_own(const Option& option) {
+  return option.group.find("supernet") != std::string::npos || option.group.find("Supernet") != std::string::npos;
+}
+
+bool reads(const Config& config, const Option& option) {
+  if (!is_differentiable(config)) {
+    return !is_own(option);
+  }
+  return is_own(option) || option.group == "Data" ||
+         std::find(std::begin(kShared), std::end(kShared), option.key) != std::end(kShared);
+}
+
+}  // namespace
+
+bool is_differentiable(const Config& config) {
+  return std::find(std::begin(kDifferentiable), std::end(kDifferentiable), config.strategy) !=
+         std::end(kDifferentiable);
+}
+
+void apply_strategy_defaults(Config& config, const Origins& origins) {
+  if (!is_differentiable(config)) {
+    return;
+  }
+  const nas::DifferentiableConfig preset = nas::DifferentiableConfig::preset(config.strategy);
+  const auto set = [&](const char* key, auto Config::*member, auto value) {
+    if (!origins.contains(key)) {
+      config.*member = value;
+    }
+  };
+  const auto decimal = [](float x) { return std::stod(fmt::format("{}", x)); };  // 0.1F is meant to be 0.1
+  set("cells", &Config::cells, preset.network.cells);
+  set("warmup_epochs", &Config::warmup_epochs, preset.warmup_epochs);
+  set("batch_size", &Config::batch_size, preset.batch_size);
+  set("lr_start", &Config::lr_start, decimal(preset.schedule.lr_start));
+  set("lr_end", &Config::lr_end, decimal(preset.schedule.lr_end));
+  set("schedule", &Config::schedule, optim::schedule_name(preset.schedule.kind));
+  set("momentum", &Config::momentum, decimal(preset.momentum));
+  set("weight_decay", &Config::weight_decay, decimal(preset.weight_decay));
+  set("grad_clip", &Config::grad_clip, decimal(preset.grad_clip));
+  set("channel_ratio", &Config::channel_ratio, preset.network.channel_ratio);
+  set("edge_normalization", &Config::edge_normalization, preset.network.edge_weights);
+  set("binarization", &Config::binarization, preset.network.style.precision.text());
+  set("frozen_epochs", &Config::frozen_epochs, preset.frozen_epochs);
+  set("reduction", &Config::reduction, preset.reduces ? reduction_method_name(preset.reduction.method) : "none");
+  set("score", &Config::score, score_method_name(preset.score.method));
+  set("arch_lr", &Config::arch_lr, decimal(preset.arch_lr));
+}
+
+void refuse_idle_flags(const Config& config, const Origins& origins) {
+  for (const Option& option : options()) {
+    const auto origin = origins.find(option.key);
+    if (origin != origins.end() && origin->second.starts_with("--") && !reads(config, option)) {
+      throw Error(ErrorKind::usage, fmt::format("{}: strategy {} does not read this key; leave it out, or choose "
+                                                "another strategy",
+                                                origin->second, config.strategy));
+    }
+  }
+}
+
+nas::DifferentiableConfig make_differentiable_config(const Config& config) {
+  if (config.warmup_epochs != std::floor(config.warmup_epochs)) {
+    throw Error(ErrorKind::usage, fmt::format("warmup_epochs is {}; strategy {} needs a whole number of epochs",
+                                              config.warmup_epochs, config.strategy));
+  }
+  nas::DifferentiableConfig out;
+  nas::CellStyle& style = out.network.style;
+  style.operations = nas::parse_operation_set(config.op_set);
+  style.precision = nas::Precision::parse(config.binarization);
+  style.weights.method = nas::parse_weight_method(config.weight_optimizer);
+  style.weights.gradient = nas::parse_xnor_gradient(config.xnor_gradient);
+  style.weights.form = nas::parse_pcnn_form(config.pcnn_form);
+  style.weights.projection.lambda = static_cast<float>(config.pcnn_lambda);
+  style.weights.projection.eta = static_cast<float>(config.lr_start);
+  style.weights.amplitude.lambda = static_cast<float>(config.pcnn_lambda);
+  style.binary_preprocess = config.binary_preprocess;
+  style.shortcuts = config.shortcuts;
+  style.cell_skips = config.cell_skips;
+  style.pad = config.padding == "one" ? PadValue::one : PadValue::zero;
+  out.network.cells = static_cast<int>(config.cells);
+  out.network.channels = static_cast<int>(config.channels);
+  out.network.stem_multiplier = static_cast<int>(config.stem_multiplier);
+  out.network.channel_ratio = static_cast<int>(config.channel_ratio);
+  out.network.edge_weights = config.edge_normalization;
+
+  out.reduces = config.reduction != "none";
+  if (out.reduces) {
+    out.reduction.method = nas::parse_reduction_method(config.reduction);
+  }
+  out.reduction.passes = static_cast<int>(config.reduction_trials);
+  out.reduction.score_scale = config.score_scale;
+  out.reduction.try_both_at_two = config.try_both_at_two;
+  out.reduction.value_rate = config.value_rate;
+  out.reduction.seed = static_cast<std::uint64_t>(config.seed);
+  out.score.method = nas::parse_score_method(config.score);
+  out.score.parent_weight = config.parent_weight;
+  out.score.target_kilobytes = config.target_kilobytes;
+  out.score.kilobyte_penalty = config.kilobyte_penalty;
+  out.score.target_megaops = config.target_megaops;
+  out.score.megaop_penalty = config.megaop_penalty;
+  out.derivation = {static_cast<int>(config.edges_per_node), config.zeroise, config.zeroise_factor};
+
+  out.warmup_epochs = static_cast<int>(config.warmup_epochs);
+  out.frozen_epochs = static_cast<int>(config.frozen_epochs);
+  out.refresh_epochs = static_cast<int>(config.reduction_epochs);
+  out.batch_size = static_cast<int>(config.batch_size);
+  out.trial_batch_size = static_cast<int>(config.trial_batch_size);
+  out.copy_weights = config.copy_weights;
+  out.recalibration_batches = static_cast<int>(config.recalibration_batches);
+  out.schedule = {optim::parse_schedule(config.schedule), static_cast<float>(config.lr_start),
+                  static_cast<float>(config.lr_end), 0.0};
+  out.momentum = static_cast<float>(config.momentum);
+  out.weight_decay = static_cast<float>(config.weight_decay);
+  out.grad_clip = static_cast<float>(config.grad_clip);
+  out.arch_lr = static_cast<float>(config.arch_lr);
+  out.arch_beta1 = static_cast<float>(config.arch_beta1);
+  out.arch_beta2 = static_cast<float>(config.arch_beta2);
+  out.arch_weight_decay = static_cast<float>(config.arch_weight_decay);
+  out.confident_lr = config.confident_lr;
+  out.entropy_weight = static_cast<float>(config.entropy_weight);
+  out.entropy_decay = static_cast<float>(config.entropy_decay);
+  out.temperature_start = static_cast<float>(config.temperature_start);
+  out.temperature_end = static_cast<float>(config.temperature_end);
+  out.architecture_moves_statistics = config.arch_moves_statistics;
+  out.seed = static_cast<std::uint64_t>(config.seed);
+  out.validate();
+  return out;
+}
+
+}  // namespace bnas::cli

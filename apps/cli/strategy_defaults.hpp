@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two families of strategies: those that train children, and those that train one supernet.
+#pragma once
+
+#include "bnas/nas/differentiable/search_config.hpp"
+#include "cli/config_file.hpp"
+
+namespace bnas::cli {
+
+/// bnas, pc-darts, darts, cp-nas, abandit.
+bool is_differentiable(const Config& config);
+
+/// Gives the keys that `origins` does not name the values of the strategy's publication.
+void apply_strategy_defaults(Config& config, const Origins& origins);
+
+/// A usage Error for a key given on the command line that the strategy does not read.
+void refuse_idle_flags(const Config& config, const Origins& origins);
+
+/// The search that a configuration with a differentiable strategy describes. usage Error for what cannot work.
+nas::DifferentiableConfig make_differentiable_config(const Config& config);
+
+}  // namespace bnas::cli
