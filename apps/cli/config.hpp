@@ -37,7 +37,7 @@ struct Config {
   double exploration = 0.0;
   std::int64_t seed = 1;
 
-  std::string surrogate_kind = "mlp-ensemble";
+  std::string surrogate_kind = "blend";
   std::string surrogate_loss = "l1";
   std::int64_t surrogate_hidden = 100;
   std::int64_t surrogate_embedding = 100;

@@ -84,7 +84,7 @@ std::vector<Option> make_options() {
       number("seed", &C::seed, kStrategy, kFrozen, "of everything random", 0, 9e15),
 
       text("surrogate.kind", &C::surrogate_kind, kSurrogate, kFrozen, "what predicts the accuracy of a cell",
-           {"lstm", "mlp", "lstm-ensemble", "mlp-ensemble", "ridge"}),
+           {"blend", "gp", "lstm", "mlp", "lstm-ensemble", "mlp-ensemble", "ridge"}),
       text("surrogate.loss", &C::surrogate_loss, kSurrogate, kFrozen, "what it minimizes", {"l1", "mse", "pairwise"}),
       number("surrogate.hidden", &C::surrogate_hidden, kSurrogate, kFrozen, "units per layer", 1, 4096),
       number("surrogate.embedding", &C::surrogate_embedding, kSurrogate, kFrozen, "numbers per token", 1, 4096),

@@ -11,8 +11,10 @@
 namespace bnas::nas {
 namespace {
 
-/// As Python's str(float): the shortest text that reads back to the same number, with a decimal point.
-std::string python_float(double x) {
+/// As Python's str(float) and numpy's str(float32): the shortest text that reads back to the same number, with a
+/// decimal point.
+template <class T>
+std::string python_float(T x) {
   std::string text = fmt::format("{}", x);
   return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
 }
@@ -26,6 +28,20 @@ std::string csv_field(const std::string& text) {
     quoted += c == '"' ? "\"\"" : std::string(1, c);
   }
   return quoted + '"';
+}
+
+/// ",in1,op1,in2,op2,..." as the seeds write a cell.
+std::string cell_fields(const Genotype& genotype, const SearchSpace& space) {
+  const bool flat = space.config().kind == SpaceKind::flat;
+  std::string fields;
+  const auto half = [&](int input, std::size_t op) {
+    fields += fmt::format(",{},{}", flat && input < 0 ? 0 : input, csv_field(space.config().operators.at(op)));
+  };
+  for (const Block& b : genotype.blocks) {
+    half(b.in0, b.op0);
+    half(b.in1, b.op1);
+  }
+  return fields;
 }
 
 /// As numpy prints a 1 x n array of zeros with index + 1 at `index`, on one line.
@@ -59,22 +75,19 @@ std::size_t finished_prefix(const std::vector<Trial>& trials) {
 }  // namespace
 
 std::string train_history_csv(const std::vector<Trial>& trials, const SearchSpace& space) {
-  const bool flat = space.config().kind == SpaceKind::flat;
   std::string csv;
   for (std::size_t i = 0; i < finished_prefix(trials); ++i) {
-    const Trial& t = trials[i];
-    if (t.status != TrialStatus::done) {
-      continue;
+    if (trials[i].status == TrialStatus::done) {
+      csv += python_float(trials[i].reward) + cell_fields(trials[i].genotype, space) + "\r\n";
     }
-    csv += python_float(t.reward);
-    const auto half = [&](int input, std::size_t op) {
-      csv += fmt::format(",{},{}", flat && input < 0 ? 0 : input, csv_field(space.config().operators.at(op)));
-    };
-    for (const Block& b : t.genotype.blocks) {
-      half(b.in0, b.op0);
-      half(b.in1, b.op1);
-    }
-    csv += "\r\n";
+  }
+  return csv;
+}
+
+std::string scores_csv(std::span<const ScoredCell> cells, const SearchSpace& space) {
+  std::string csv;
+  for (const ScoredCell& cell : cells) {
+    csv += python_float(static_cast<float>(cell.score)) + cell_fields(cell.genotype, space) + "\r\n";
   }
   return csv;
 }

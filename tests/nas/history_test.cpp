@@ -82,6 +82,17 @@ TEST(History, PadsTwoDigitIndicesAsNumpyDoes) {
   EXPECT_NE(architectures_txt(trials, space).find("[[ 0.  0.  0.  0.  0.  0.  0.  0.  0. 10.]]\""), std::string::npos);
 }
 
+TEST(History, WritesScoresAsTheSeedsDo) {
+  const SearchSpace space(SpaceConfig::flat(kSeedOperators, 2));
+  const std::vector<ScoredCell> cells{{{{{-1, 0, -1, 3}, {-1, 1, -1, 0}}}, 0.48366728},
+                                      {{{{-1, 2, -1, 2}}}, 0.1 + 0.2},  // a float32 has no more than 0.3
+                                      {{{{-1, 2, -1, 3}}}, 1.0}};
+  EXPECT_EQ(scores_csv(cells, space),
+            "0.48366728,0,3x3 sep-bconv,0,3x3 bconv,0,5x5 sep-bconv,0,3x3 sep-bconv\r\n"
+            "0.3,0,1x7-7x1 bconv,0,1x7-7x1 bconv\r\n"
+            "1.0,0,1x7-7x1 bconv,0,3x3 bconv\r\n");
+}
+
 TEST(History, ExportsBothFiles) {
   const SearchSpace space(SpaceConfig::flat(kSeedOperators, 1));
   const test::Scratch scratch;

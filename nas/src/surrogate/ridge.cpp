@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "surrogate/ridge.hpp"
 
-#include <cmath>
-
 #include "bnas/core/error.hpp"
+#include "surrogate/cholesky.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -43,7 +42,10 @@ class Ridge final : public Surrogate {
     for (std::size_t j = 0; j < k; ++j) {
       matrix[j * k + j] += lambda_;
     }
-    weight_ = solve(std::move(matrix), std::move(right));
+    check(cholesky(matrix, k), "ridge", "the scatter matrix is not positive definite");
+    solve_lower(matrix, right);
+    solve_upper(matrix, right);
+    weight_ = std::move(right);
   }
 
   std::vector<Prediction> predict(std::span<const std::vector<std::int32_t>> tokens) const override {
@@ -69,33 +71,6 @@ class Ridge final : public Surrogate {
       x[static_cast<std::size_t>(cell[i + 3])] += one;
     }
     return x;
-  }
-
-  /// Solves m w = b for a symmetric positive definite m, by m = l l^T in place.
-  static std::vector<double> solve(std::vector<double> m, std::vector<double> b) {
-    const std::size_t k = b.size();
-    for (std::size_t r = 0; r < k; ++r) {
-      for (std::size_t c = 0; c <= r; ++c) {
-        double sum = m[r * k + c];
-        for (std::size_t j = 0; j < c; ++j) {
-          sum -= m[r * k + j] * m[c * k + j];
-        }
-        m[r * k + c] = r == c ? std::sqrt(sum) : sum / m[c * k + c];
-      }
-    }
-    for (std::size_t r = 0; r < k; ++r) {
-      for (std::size_t j = 0; j < r; ++j) {
-        b[r] -= m[r * k + j] * b[j];
-      }
-      b[r] /= m[r * k + r];
-    }
-    for (std::size_t r = k; r-- > 0;) {
-      for (std::size_t j = r + 1; j < k; ++j) {
-        b[r] -= m[j * k + r] * b[j];
-      }
-      b[r] /= m[r * k + r];
-    }
-    return b;
   }
 
   double lambda_;

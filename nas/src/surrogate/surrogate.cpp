@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "bnas/core/error.hpp"
+#include "surrogate/blend.hpp"
+#include "surrogate/gaussian_process.hpp"
 #include "surrogate/neural_surrogate.hpp"
 #include "surrogate/ridge.hpp"
 
@@ -64,15 +66,14 @@ void require(bool holds, const std::string& message) {
   }
 }
 
-}  // namespace
-
-std::unique_ptr<Surrogate> make_surrogate(const SurrogateConfig& config, const SearchSpace& space, Device device) {
-  static const std::vector<std::string> kinds{"lstm", "mlp", "lstm-ensemble", "mlp-ensemble", "ridge"};
+void require_settings(const SurrogateConfig& config) {
+  static const std::vector<std::string> kinds{"lstm", "mlp", "lstm-ensemble", "mlp-ensemble", "ridge", "gp", "blend"};
   if (std::find(kinds.begin(), kinds.end(), config.kind) == kinds.end()) {
     const std::string nearest = nearest_name(config.kind, kinds.data(), kinds.data() + kinds.size());
-    throw Error(ErrorKind::usage, "unknown surrogate '" + config.kind + "'; " +
-                                      (nearest.empty() ? "known are lstm, mlp, lstm-ensemble, mlp-ensemble, ridge"
-                                                       : "did you mean '" + nearest + "'?"));
+    throw Error(ErrorKind::usage,
+                "unknown surrogate '" + config.kind + "'; " +
+                    (nearest.empty() ? "known are blend, gp, lstm, mlp, lstm-ensemble, mlp-ensemble, ridge"
+                                     : "did you mean '" + nearest + "'?"));
   }
   require(config.embedding >= 1 && config.embedding <= 1024, "surrogate embedding must be between 1 and 1024");
   require(config.hidden >= 1 && config.hidden <= 1024, "surrogate hidden must be between 1 and 1024");
@@ -82,11 +83,32 @@ std::unique_ptr<Surrogate> make_surrogate(const SurrogateConfig& config, const S
   require(config.regularization >= 0.0 && std::isfinite(config.regularization),
           "surrogate regularization must not be negative");
   require(config.members >= 2 && config.members <= 64, "surrogate members must be between 2 and 64");
-  constexpr double kLeastLambda = 1e-6;  // shares of operations add up to 1: without it the equations are singular
-  auto surrogate = config.kind == "ridge" ? make_ridge_surrogate(std::max(config.regularization, kLeastLambda),
-                                                                 space.config().operators.size())
-                                          : make_neural_surrogate(config, space, device);
-  return std::make_unique<CheckedSurrogate>(std::move(surrogate), space);
+}
+
+std::unique_ptr<Surrogate> make_unchecked(const SurrogateConfig& config, const SearchSpace& space, Device device) {
+  if (config.kind == "ridge") {
+    constexpr double kLeastLambda = 1e-6;  // shares of operations add up to 1: without it the equations are singular
+    return make_ridge_surrogate(std::max(config.regularization, kLeastLambda), space.config().operators.size());
+  }
+  if (config.kind == "gp") {
+    return make_gaussian_process(space, config.seed);
+  }
+  if (config.kind == "blend") {
+    SurrogateConfig networks = config;
+    networks.kind = "mlp-ensemble";
+    std::vector<std::unique_ptr<Surrogate>> parts;
+    parts.push_back(make_gaussian_process(space, config.seed));
+    parts.push_back(make_neural_surrogate(networks, space, device));
+    return make_blend(std::move(parts));
+  }
+  return make_neural_surrogate(config, space, device);
+}
+
+}  // namespace
+
+std::unique_ptr<Surrogate> make_surrogate(const SurrogateConfig& config, const SearchSpace& space, Device device) {
+  require_settings(config);
+  return std::make_unique<CheckedSurrogate>(make_unchecked(config, space, device), space);
 }
 
 }  // namespace bnas::nas

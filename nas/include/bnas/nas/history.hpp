@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,15 @@ std::string train_history_csv(const std::vector<Trial>& trials, const SearchSpac
 /// Levels, rewards, architectures and representation strings, as text. Vectors have one entry per block that a cell may
 /// have (or per input, where the space has more), or per operator; `Sr. No` is the rank within the level.
 std::string architectures_txt(const std::vector<Trial>& trials, const SearchSpace& space);
+
+/// A cell and what a surrogate says of it.
+struct ScoredCell {
+  Genotype genotype;
+  double score = 0.0;
+};
+
+/// One line per cell, CRLF, no header: score as a float32, in1, op1, in2, op2, ...
+std::string scores_csv(std::span<const ScoredCell> cells, const SearchSpace& space);
 
 /// Writes train_history.csv and architectures.txt into `directory`, each replaced atomically.
 void export_history(const std::vector<Trial>& trials, const SearchSpace& space, const std::filesystem::path& directory);

@@ -12,7 +12,8 @@
 
 namespace bnas::nas {
 
-/// Mean and spread (standard deviation over ensemble members, 0 for one model) of a predicted reward.
+/// Mean and spread (standard deviation over the members of an ensemble or blend, 0 for one model) of a predicted
+/// reward.
 struct Prediction {
   double mean = 0.0;
   double spread = 0.0;
@@ -38,9 +39,10 @@ enum class SurrogateLoss : std::uint8_t {
   pairwise,  ///< of pairs of cells with equally many blocks; predictions then rank, but are not calibrated
 };
 
-/// Progressive NAS (Liu et al. 2018), section 4, and its settings as far as known: `epochs` is ours.
+/// The neural ones are those of Progressive NAS (Liu et al. 2018), section 4, with its settings as far as known:
+/// `epochs` is ours. A Gaussian process has no settings but the seed.
 struct SurrogateConfig {
-  std::string kind = "mlp-ensemble";  ///< lstm, mlp, lstm-ensemble, mlp-ensemble, ridge
+  std::string kind = "blend";  ///< blend (gp and mlp-ensemble), gp, lstm, mlp, lstm-ensemble, mlp-ensemble, ridge
   SurrogateLoss loss = SurrogateLoss::l1;
   int embedding = 100;
   int hidden = 100;
