@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <sstream>
 
 #include "cli/terminal.hpp"
 
@@ -91,6 +92,38 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, const 
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
+  }
+  return out;
+}
+
+std::string table_with_notes(const std::vector<std::vector<std::string>>& rows,
+                             const std::function<std::string(std::size_t)>& note) {
+  std::istringstream table(table_text(rows, std::vector<bool>(rows[0].size(), false)));
+  std::string out;
+  std::string line;
+  for (std::size_t i = 0; std::getline(table, line); ++i) {
+    out.append(line).append("\n");
+    if (i > 0) {
+      out.append(note(i - 1)).append("\n");
+    }
+  }
+  return out;
+}
+
+std::string wrapped_list(const std::string& list, std::size_t indent) {
+  constexpr std::size_t kWidth = 79;
+  std::string out;
+  std::size_t column = indent;
+  for (std::size_t begin = 0; begin < list.size();) {
+    const std::size_t comma = list.find(", ", begin);
+    const std::size_t end = comma == std::string::npos ? list.size() : comma + 2;
+    if (column > indent && column + (end - begin) > kWidth + 1) {  // a trailing space may stand outside
+      out.append("\n").append(indent, ' ');
+      column = indent;
+    }
+    out.append(list, begin, end - begin);
+    column += end - begin;
+    begin = end;
   }
   return out;
 }

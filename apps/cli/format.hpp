@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,13 @@ std::string utc_text(double unix_seconds = -1.0);
 
 /// Columns as wide as their widest cell; the first row is the heading. `left` names the columns that align left.
 std::string table_text(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& left);
+
+/// The same, all columns to the right, with a line of its own below each row but the first; for what is too long for a
+/// column. `note` gets the number of the row, from 0.
+std::string table_with_notes(const std::vector<std::vector<std::string>>& rows,
+                             const std::function<std::string(std::size_t)>& note);
+/// A list separated by ", " in lines of at most 79 columns; all but the first begin with `indent` spaces, which the
+/// first is taken to stand behind.
+std::string wrapped_list(const std::string& list, std::size_t indent);
 
 }  // namespace bnas::cli

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 #include <string_view>
 
 #include "cli/format.hpp"
@@ -15,26 +14,6 @@ namespace bnas::cli {
 namespace {
 
 constexpr std::size_t kBest = 5;
-
-constexpr std::size_t kWidth = 79;
-
-/// `cell` in lines of at most kWidth columns, broken between its parts; all but the first begin with `indent` spaces.
-std::string wrapped(const std::string& cell, std::size_t indent) {
-  std::string out;
-  std::size_t column = indent;
-  for (std::size_t begin = 0; begin < cell.size();) {
-    const std::size_t comma = cell.find(", ", begin);
-    const std::size_t end = comma == std::string::npos ? cell.size() : comma + 2;
-    if (column > indent && column + (end - begin) > kWidth + 1) {  // a trailing space may stand outside
-      out.append("\n").append(indent, ' ');
-      column = indent;
-    }
-    out.append(cell, begin, end - begin);
-    column += end - begin;
-    begin = end;
-  }
-  return out;
-}
 
 std::string correlation(double value) { return std::isfinite(value) ? fmt::format("{:.3f}", value) : "-"; }
 
@@ -61,18 +40,10 @@ std::string best_table(const std::vector<nas::Trial>& trials, std::size_t count)
                     count_text(static_cast<double>(trial.cost.binary_macs)),
                     count_text(static_cast<double>(trial.cost.real_macs)), fmt::format("#{}", trial.id)});
   }
-  // Cells are too long for a column: each stands below its numbers.
   constexpr std::size_t kIndent = 6;
-  std::istringstream table(table_text(rows, std::vector<bool>(rows[0].size(), false)));
-  std::string out;
-  std::string line;
-  for (std::size_t i = 0; std::getline(table, line); ++i) {
-    out.append(line).append("\n");
-    if (i > 0) {
-      out.append(kIndent, ' ').append(wrapped(escaped(best[i - 1].text), kIndent)).append("\n");
-    }
-  }
-  return out;
+  return table_with_notes(rows, [&](std::size_t row) {
+    return std::string(kIndent, ' ') + wrapped_list(escaped(best[row].text), kIndent);
+  });
 }
 
 std::string quality_table(const std::vector<nas::SurrogateQuality>& quality) {
@@ -95,7 +66,8 @@ std::string result_text(const SearchResult& result) {
     out += "\nSurrogate: rank correlation on what it has seen (fit), on the next level (ahead)\n" +
            quality_table(result.quality);
   }
-  out += fmt::format("\nBest cell   {}\n", wrapped(escaped(best[0].text), std::string_view("Best cell   ").size()));
+  out +=
+      fmt::format("\nBest cell   {}\n", wrapped_list(escaped(best[0].text), std::string_view("Best cell   ").size()));
   out += fmt::format("Validation  {}  (best of all levels)\n", percent_text(best[0].reward));
   if (result.test_accuracy) {
     out += fmt::format("Test        {}  (measured once)\n", percent_text(*result.test_accuracy));

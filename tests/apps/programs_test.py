@@ -98,7 +98,7 @@ class Case(unittest.TestCase):
 
 class Usage(Case):
     def test_help_fits_80_columns(self):
-        for program in ("bnas_search", "bnas_info", "bnas_data"):
+        for program in ("bnas_search", "bnas_info", "bnas_data", "bnas_score", "bnas_rank"):
             done = self.run_program(program, "--help")
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertLessEqual(max(map(len, done.stdout.splitlines())), 80)

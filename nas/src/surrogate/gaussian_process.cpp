@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "bnas/core/error.hpp"
 #include "sampling.hpp"
 #include "surrogate/cell_features.hpp"
 #include "surrogate/cholesky.hpp"
+#include "surrogate/model_parts.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -21,20 +23,25 @@ constexpr std::size_t kMostCells = 1200;
 constexpr std::size_t kMostForSearch = 320;
 
 /// Logarithms of what the kernel is made of.
-enum Hyper : std::size_t { linear, bend, length, noise, wiring_linear, wiring_length, kHypers };
+enum Hyper : std::size_t { linear, bend, length, noise, level, wiring_linear, wiring_length, kHypers };
 using Hypers = std::array<double, kHypers>;
 
 /// Normal priors of the logarithms, for rewards of unit variance and shares: mostly linear, bends over about half of
-/// the space, noise of a third of the variance. Wide enough that 50 cells outweigh them.
-constexpr Hypers kPriorMean = {1.0, -1.0, -0.7, -1.0, 0.0, 0.0};
-constexpr Hypers kPriorSpread = {2.0, 2.0, 0.7, 1.5, 2.0, 0.7};
+/// the space, noise of a third of the variance, levels that differ by half a deviation. Wide enough that 50 cells
+/// outweigh them.
+constexpr Hypers kPriorMean = {1.0, -1.0, -0.7, -1.0, -1.5, 0.0, 0.0};
+constexpr Hypers kPriorSpread = {2.0, 2.0, 0.7, 1.5, 1.5, 2.0, 0.7};
 
-/// What the kernel needs of two cells: inner products and squared distances of both groups of features.
+constexpr double kLevelDecay = 0.7;  // correlation of the offsets of levels that are one block apart
+
+/// What the kernel needs of two cells: inner products and squared distances of both groups of features, and by how many
+/// blocks their sizes differ.
 struct Pair {
   double operations_dot = 0.0;
   double operations_gap = 0.0;
   double wiring_dot = 0.0;
   double wiring_gap = 0.0;
+  std::size_t level_gap = 0;
 };
 
 class Kernel {
@@ -43,16 +50,24 @@ class Kernel {
       : linear_(std::exp(h[linear])),
         bend_(std::exp(h[bend])),
         per_length_(std::exp(-2.0 * h[length])),
+        level_(std::exp(h[level])),
         wiring_linear_(wired ? std::exp(h[wiring_linear]) : 0.0),
-        per_wiring_length_(wired ? std::exp(-2.0 * h[wiring_length]) : 0.0) {}
+        per_wiring_length_(wired ? std::exp(-2.0 * h[wiring_length]) : 0.0) {
+    double part = level_;
+    for (double& offset : level_parts_) {
+      offset = part;
+      part *= kLevelDecay;
+    }
+  }
 
   double operator()(const Pair& p) const {
-    return linear_ * p.operations_dot + wiring_linear_ * p.wiring_dot +
+    return linear_ * p.operations_dot + wiring_linear_ * p.wiring_dot + level_parts_[p.level_gap] +
            bend_ * std::exp(-per_length_ * p.operations_gap - per_wiring_length_ * p.wiring_gap);
   }
 
  private:
-  double linear_, bend_, per_length_, wiring_linear_, per_wiring_length_;
+  double linear_, bend_, per_length_, level_, wiring_linear_, per_wiring_length_;
+  std::array<double, kMaxBlocks> level_parts_{};
 };
 
 class GaussianProcess final : public Surrogate {
@@ -67,11 +82,13 @@ class GaussianProcess final : public Surrogate {
     const std::size_t n = kept.size();
     const std::size_t width = features_.size();
     x_.assign(n * width, 0.0);
+    levels_.clear();
     std::vector<double> y(n);
     center_.assign(width, 0.0);
     mean_ = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
       features_.write(tokens[kept[i]], std::span(x_).subspan(i * width, width));
+      levels_.push_back(level_of(tokens[kept[i]]));
       mean_ += rewards[kept[i]] / static_cast<double>(n);
       for (std::size_t j = 0; j < width; ++j) {
         center_[j] += x_[i * width + j] / static_cast<double>(n);
@@ -90,7 +107,7 @@ class GaussianProcess final : public Surrogate {
       value /= scale_;
     }
     hypers_ = search(y);
-    std::vector<Pair> pairs = all_pairs(x_, n);
+    std::vector<Pair> pairs = all_pairs(x_, levels_);
     std::vector<double> matrix;
     weights_ = y;
     check(factorize(hypers_, pairs, n, matrix), "gp", "the kernel matrix is not positive definite");
@@ -111,7 +128,7 @@ class GaussianProcess final : public Surrogate {
       }
       double sum = 0.0;
       for (std::size_t i = 0; i < weights_.size(); ++i) {
-        sum += weights_[i] * kernel(compare(x.data(), x_.data() + i * width));
+        sum += weights_[i] * kernel(compare(x.data(), level_of(cell), x_.data() + i * width, levels_[i]));
       }
       all.push_back({mean_ + scale_ * sum, 0.0});
     }
@@ -119,8 +136,11 @@ class GaussianProcess final : public Surrogate {
   }
 
  private:
-  Pair compare(const double* a, const double* b) const {
+  static int level_of(const Tokens& cell) { return static_cast<int>(cell.size()) / kTokensPerBlock; }
+
+  Pair compare(const double* a, int a_level, const double* b, int b_level) const {
     Pair p;
+    p.level_gap = static_cast<std::size_t>(std::abs(a_level - b_level));
     const std::size_t operations = features_.operations();
     for (std::size_t j = 0; j < operations; ++j) {
       p.operations_dot += a[j] * b[j];
@@ -134,13 +154,14 @@ class GaussianProcess final : public Surrogate {
   }
 
   /// Upper triangle, row by row.
-  std::vector<Pair> all_pairs(std::span<const double> x, std::size_t n) const {
+  std::vector<Pair> all_pairs(std::span<const double> x, std::span<const int> levels) const {
+    const std::size_t n = levels.size();
     const std::size_t width = features_.size();
     std::vector<Pair> pairs;
     pairs.reserve(n * (n + 1) / 2);
     for (std::size_t i = 0; i < n; ++i) {
       for (std::size_t j = i; j < n; ++j) {
-        pairs.push_back(compare(x.data() + i * width, x.data() + j * width));
+        pairs.push_back(compare(x.data() + i * width, levels[i], x.data() + j * width, levels[j]));
       }
     }
     return pairs;
@@ -183,13 +204,15 @@ class GaussianProcess final : public Surrogate {
   Hypers search(std::span<const double> all_y) const {
     const std::size_t width = features_.size();
     std::vector<double> x;
+    std::vector<int> levels;
     std::vector<double> y;
     for (const std::size_t i : sample_indices(all_y.size(), kMostForSearch, key_.derive(2))) {
       x.insert(x.end(), x_.begin() + static_cast<std::ptrdiff_t>(i * width),
                x_.begin() + static_cast<std::ptrdiff_t>((i + 1) * width));
+      levels.push_back(levels_[i]);
       y.push_back(all_y[i]);
     }
-    const std::vector<Pair> pairs = all_pairs(x, y.size());
+    const std::vector<Pair> pairs = all_pairs(x, levels);
     const std::size_t used = features_.wiring() > 0 ? kHypers : wiring_linear;
     std::vector<double> matrix;
     Hypers best = kPriorMean;
@@ -216,7 +239,8 @@ class GaussianProcess final : public Surrogate {
 
   CellFeatures features_;
   RandomKey key_;
-  std::vector<double> x_;  // cells x features, centered
+  std::vector<double> x_;    // cells x features, centered
+  std::vector<int> levels_;  // of the cells
   std::vector<double> center_;
   double mean_ = 0.0;
   double scale_ = 1.0;
