@@ -6,11 +6,13 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include "bnas/core/backend.hpp"
 #include "bnas/core/io/sha256.hpp"
 #include "bnas/nas/batched_strategy.hpp"
+#include "bnas/nas/zero_cost.hpp"
 #include "cli/options.hpp"
 
 namespace bnas::cli {
@@ -46,31 +48,35 @@ nas::Recipe make_recipe(const Config& config) {
   return recipe;
 }
 
-std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const nas::SearchSpace& space) {
+/// Of untrained networks, on the first images; on the CPU, so that it does not depend on the children's device.
+nas::CellScore make_warm_up(const nas::SupervisedTask& task, const Train& train) {
+  constexpr std::int64_t kImages = 64;
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(std::min(kImages, train.count())));
+  std::iota(rows.begin(), rows.end(), 0);
+  return [&task, images = train.data().select(rows)](const nas::Genotype& cell) {
+    return nas::zero_cost_score(task.plan(cell), task.config().recipe.layers,
+                                {task.config().seed, 0, RandomPurpose::init}, images);
+  };
+}
+
+std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const nas::SearchSpace& space,
+                                                    nas::CellScore warm_up) {
   nas::StrategyConfig strategy;
   strategy.kind = config.strategy;
   strategy.blocks = static_cast<int>(config.blocks);
   strategy.children = static_cast<int>(config.children);
   strategy.first_level_max = config.first_level_max;
+  strategy.warm_up = config.warm_up;
   strategy.exploration = config.exploration;
   strategy.seed = static_cast<std::uint64_t>(config.seed);
 
-  nas::SurrogateConfig surrogate;
-  surrogate.kind = config.surrogate_kind;
-  surrogate.loss = config.surrogate_loss == "mse"        ? nas::SurrogateLoss::mse
-                   : config.surrogate_loss == "pairwise" ? nas::SurrogateLoss::pairwise
-                                                         : nas::SurrogateLoss::l1;
-  surrogate.embedding = static_cast<int>(config.surrogate_embedding);
-  surrogate.hidden = static_cast<int>(config.surrogate_hidden);
-  surrogate.epochs = static_cast<int>(config.surrogate_epochs);
-  surrogate.lr_first = config.surrogate_lr_first;
-  surrogate.lr = config.surrogate_lr;
-  surrogate.regularization = config.surrogate_regularization;
-  surrogate.members = static_cast<int>(config.surrogate_ensemble);
-  surrogate.seed = strategy.seed;
+  strategy.population = static_cast<int>(config.population);
+  strategy.tournament = static_cast<int>(config.tournament);
+  strategy.generation = static_cast<int>(config.generation);
   // Surrogates are small: on the CPU their predictions do not depend on the children's device.
-  return nas::make_strategy(strategy, space,
-                            config.strategy == "random" ? nullptr : nas::make_surrogate(surrogate, space, Device{}));
+  const auto surrogate = surrogate_of(config);
+  return nas::make_strategy(strategy, space, surrogate ? nas::make_surrogate(*surrogate, space, Device{}) : nullptr,
+                            std::move(warm_up));
 }
 
 }  // namespace
@@ -112,6 +118,26 @@ DataConfig make_data_config(const Config& config) {
   return out;
 }
 
+std::optional<nas::SurrogateConfig> surrogate_of(const Config& config) {
+  if (config.strategy != "progressive") {
+    return std::nullopt;
+  }
+  nas::SurrogateConfig surrogate;
+  surrogate.kind = config.surrogate_kind;
+  surrogate.loss = config.surrogate_loss == "mse"        ? nas::SurrogateLoss::mse
+                   : config.surrogate_loss == "pairwise" ? nas::SurrogateLoss::pairwise
+                                                         : nas::SurrogateLoss::l1;
+  surrogate.embedding = static_cast<int>(config.surrogate_embedding);
+  surrogate.hidden = static_cast<int>(config.surrogate_hidden);
+  surrogate.epochs = static_cast<int>(config.surrogate_epochs);
+  surrogate.lr_first = config.surrogate_lr_first;
+  surrogate.lr = config.surrogate_lr;
+  surrogate.regularization = config.surrogate_regularization;
+  surrogate.members = static_cast<int>(config.surrogate_ensemble);
+  surrogate.seed = static_cast<std::uint64_t>(config.seed);
+  return surrogate;
+}
+
 std::string run_identity(const Config& config) {
   std::string text;
   for (const Option& option : options()) {
@@ -144,7 +170,7 @@ SearchObjects::SearchObjects(const Config& config)
   data_text = fmt::format("{} {}/{}", config.dataset, parts->train.count(), parts->valid.count());
   task =
       std::make_unique<nas::SupervisedTask>(space, registry, make_trainer_config(config), parts->train, parts->valid);
-  strategy = make_search_strategy(config, space);
+  strategy = make_search_strategy(config, space, make_warm_up(*task, parts->train));
   std::vector<std::string> names;
   for (const Device device : devices) {
     names.push_back(device.text());

@@ -12,6 +12,7 @@
 #include "bnas/nas/search_space.hpp"
 #include "bnas/nas/strategy.hpp"
 #include "bnas/nas/supervised_task.hpp"
+#include "bnas/nas/surrogate.hpp"
 #include "cli/config.hpp"
 
 namespace bnas::cli {
@@ -40,6 +41,8 @@ DataConfig make_data_config(const Config& config);
 /// Names the frozen configuration: equal for runs that must have equal results.
 std::string run_identity(const Config& config);
 nas::TrainerConfig make_trainer_config(const Config& config);
+/// The surrogate that the strategy asks; nothing for a strategy without.
+std::optional<nas::SurrogateConfig> surrogate_of(const Config& config);
 /// Children that train at once on one device: `workers`, or one per core that this process may use.
 int worker_count(const Config& config);
 

@@ -34,7 +34,11 @@ struct Config {
   std::string strategy = "progressive";
   std::int64_t children = 16;
   std::int64_t first_level_max = 24;
+  bool warm_up = false;
   double exploration = 0.0;
+  std::int64_t population = 16;
+  std::int64_t tournament = 4;
+  std::int64_t generation = 4;
   std::int64_t seed = 1;
 
   std::string surrogate_kind = "blend";

@@ -154,6 +154,11 @@ void check_together(const Config& config, const Origins& origins) {
            fmt::format("filters has {} entries for {} cells; give one number per cell{}", config.filters.size(),
                        config.cells, config.space == "pnas" ? ", or one for the first" : ""));
   }
+  if (config.tournament > config.population) {
+    refuse(origins.contains("tournament") ? "tournament" : "population",
+           fmt::format("tournament {} is above population {}; it draws from the population", config.tournament,
+                       config.population));
+  }
   if (config.lr_end > config.lr_start) {
     refuse(
         origins, origins.contains("lr_end") ? "lr_end" : "lr_start",

@@ -73,14 +73,23 @@ std::vector<Option> make_options() {
       text("combine", &C::combine, kSpace, kFrozen, "how the halves of a block meet (flat: concat)", {"add", "concat"}),
 
       text("strategy", &C::strategy, kStrategy, kFrozen,
-           "progressive (Liu et al. 2018), random at equal budget, or differentiable: a supernet whose operations are "
-           "removed by trials (bnas, Chen et al. 2020; cp-nas; abandit) or read off (pc-darts, darts)",
-           {"progressive", "random", "bnas", "pc-darts", "darts", "cp-nas", "abandit"}),
+           "progressive (Liu et al. 2018); random, evolution and local-search train as many; the others train one "
+           "supernet, whose operations are removed by trials (bnas, Chen et al. 2020; cp-nas; abandit) or read off "
+           "(pc-darts, darts)",
+           {"progressive", "random", "evolution", "local-search", "bnas", "pc-darts", "darts", "cp-nas", "abandit"}),
       number("children", &C::children, kStrategy, kFrozen, "K: cells trained per level after the first", 1, 100'000),
       number("first_level_max", &C::first_level_max, kStrategy, kFrozen,
              "cells of one block: a sample of this size; 0: all", 0, 100'000),
+      toggle(
+          "warm_up", &C::warm_up, kStrategy, kFrozen,
+          "progressive: the sample of the first level has the cells whose untrained networks tell images apart best"),
       number("exploration", &C::exploration, kStrategy, kFrozen, "progressive: share of each level drawn at random", 0,
              1),
+      number("population", &C::population, kStrategy, kFrozen, "evolution: cells that may have children", 1, 100'000),
+      number("tournament", &C::tournament, kStrategy, kFrozen, "evolution: drawn cells, the best of which has a child",
+             1, 100'000),
+      number("generation", &C::generation, kStrategy, kFrozen, "evolution, local-search: children chosen at a time", 1,
+             100'000),
       number("seed", &C::seed, kStrategy, kFrozen, "of everything random", 0, 9e15),
 
       text("surrogate.kind", &C::surrogate_kind, kSurrogate, kFrozen, "what predicts the accuracy of a cell",

@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "bnas/core/error.hpp"
+#include "bnas/nas/evolution_strategy.hpp"
+#include "bnas/nas/local_search_strategy.hpp"
 #include "bnas/nas/progressive_strategy.hpp"
 #include "bnas/nas/random_strategy.hpp"
 
@@ -79,20 +81,27 @@ TrialStatus status_from(const std::string& name) {
 
 /// What a state must agree in with the strategy that takes it.
 json identity(const StrategyConfig& c, const SpaceConfig& s, const std::string& surrogate) {
-  return {{"strategy", c.kind},
-          {"blocks", c.blocks},
-          {"children", c.children},
-          {"first_level_max", c.first_level_max},
-          {"exploration", c.exploration},
-          {"largest_only", c.largest_only},
-          {"seed", c.seed},
-          {"surrogate", surrogate},
-          {"space", s.kind == SpaceKind::flat ? "flat" : "pnas"},
-          {"operators", s.operators},
-          {"space_blocks", s.blocks},
-          {"look_back", s.look_back},
-          {"look_forward", s.look_forward},
-          {"combine", s.combine == Combine::add ? "add" : "concat"}};
+  json out{{"strategy", c.kind},
+           {"blocks", c.blocks},
+           {"children", c.children},
+           {"first_level_max", c.first_level_max},
+           {"exploration", c.exploration},
+           {"largest_only", c.largest_only},
+           {"seed", c.seed},
+           {"surrogate", surrogate},
+           {"space", s.kind == SpaceKind::flat ? "flat" : "pnas"},
+           {"operators", s.operators},
+           {"space_blocks", s.blocks},
+           {"look_back", s.look_back},
+           {"look_forward", s.look_forward},
+           {"combine", s.combine == Combine::add ? "add" : "concat"}};
+  if (c.kind == "evolution" || c.kind == "local-search") {
+    out.update({{"population", c.population}, {"tournament", c.tournament}, {"generation", c.generation}});
+  }
+  if (c.warm_up) {
+    out["warm_up"] = true;
+  }
+  return out;
 }
 
 void require(bool holds, const std::string& message) {
@@ -113,6 +122,11 @@ BatchedStrategy::BatchedStrategy(StrategyConfig config, const SearchSpace& space
       fmt::format("strategy: first_level_max is {}; give a number of cells, or 0 for all", config_.first_level_max));
   require(config_.exploration >= 0.0 && config_.exploration <= 1.0,
           fmt::format("strategy: exploration is {}; it is a share between 0 and 1", config_.exploration));
+  require(config_.generation >= 1,
+          fmt::format("strategy: generation is {}; it must be at least 1", config_.generation));
+  require(config_.tournament >= 1 && config_.tournament <= config_.population,
+          fmt::format("strategy: tournament is {}; it must be between 1 and the population, {}", config_.tournament,
+                      config_.population));
 }
 
 std::vector<Proposal> BatchedStrategy::ask() {
@@ -210,18 +224,33 @@ std::int64_t BatchedStrategy::planned_on_level(int level) const {
   return limit == 0 ? cells_of_size(level) : std::min(cells_of_size(level), limit);
 }
 
+std::int64_t BatchedStrategy::equal_budget() const {
+  std::int64_t sum = 0;
+  for (int level = 1; level <= config_.blocks; ++level) {
+    sum += planned_on_level(level);
+  }
+  return sum;
+}
+
 std::unique_ptr<Strategy> make_strategy(const StrategyConfig& config, const SearchSpace& space,
-                                        std::unique_ptr<Surrogate> surrogate) {
+                                        std::unique_ptr<Surrogate> surrogate, CellScore score) {
   if (config.kind == "progressive") {
-    return std::make_unique<ProgressiveStrategy>(config, space, std::move(surrogate));
+    return std::make_unique<ProgressiveStrategy>(config, space, std::move(surrogate), std::move(score));
   }
   if (config.kind == "random") {
     return std::make_unique<RandomStrategy>(config, space);
   }
-  static const std::array<std::string, 2> kinds{"progressive", "random"};
+  if (config.kind == "evolution") {
+    return std::make_unique<EvolutionStrategy>(config, space);
+  }
+  if (config.kind == "local-search") {
+    return std::make_unique<LocalSearchStrategy>(config, space);
+  }
+  static const std::array<std::string, 4> kinds{"progressive", "random", "evolution", "local-search"};
   const std::string nearest = nearest_name(config.kind, kinds.data(), kinds.data() + kinds.size());
-  throw Error(ErrorKind::usage, fmt::format("unknown strategy '{}'{}; known are progressive and random", config.kind,
-                                            nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest)));
+  throw Error(ErrorKind::usage,
+              fmt::format("unknown strategy '{}'{}; known are progressive, random, evolution and local-search",
+                          config.kind, nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest)));
 }
 
 }  // namespace bnas::nas

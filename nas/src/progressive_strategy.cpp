@@ -19,10 +19,13 @@ constexpr std::size_t kScoreBatch = 8192;  // cells whose tokens are in memory a
 }  // namespace
 
 ProgressiveStrategy::ProgressiveStrategy(StrategyConfig config, const SearchSpace& space,
-                                         std::unique_ptr<Surrogate> surrogate)
-    : BatchedStrategy(std::move(config), space), surrogate_(std::move(surrogate)) {
+                                         std::unique_ptr<Surrogate> surrogate, CellScore score)
+    : BatchedStrategy(std::move(config), space), surrogate_(std::move(surrogate)), score_(std::move(score)) {
   if (!surrogate_) {
     throw Error(ErrorKind::usage, "the progressive strategy needs a surrogate; choose one, or the random strategy");
+  }
+  if (this->config().warm_up && !score_) {
+    throw Error(ErrorKind::usage, "the progressive strategy needs a score for its warm-up");
   }
 }
 
@@ -40,11 +43,30 @@ std::vector<Genotype> ProgressiveStrategy::first_level() const {
   if (limit == 0 || all.size() <= limit) {
     return all;
   }
+  if (this->config().warm_up) {
+    return best_scored(std::move(all), limit);
+  }
   std::vector<Genotype> sample;
   for (const std::size_t i : sample_indices(all.size(), limit, {config().seed, 1, RandomPurpose::sample})) {
     sample.push_back(std::move(all[i]));
   }
   return sample;
+}
+
+std::vector<Genotype> ProgressiveStrategy::best_scored(std::vector<Genotype> cells, std::size_t count) const {
+  std::vector<std::pair<double, std::size_t>> order;  // ties go to the first
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const double score = score_(cells[i]);
+    order.emplace_back(std::isnan(score) ? std::numeric_limits<double>::infinity() : -score, i);
+  }
+  std::sort(order.begin(), order.end());
+  order.resize(count);
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  std::vector<Genotype> best;
+  for (const auto& [score, i] : order) {
+    best.push_back(std::move(cells[i]));
+  }
+  return best;
 }
 
 std::vector<Genotype> ProgressiveStrategy::extensions(int level) const {
@@ -99,6 +121,7 @@ std::vector<double> ProgressiveStrategy::predict(std::span<const Genotype> cells
 
 std::vector<Proposal> ProgressiveStrategy::next_batch() {
   std::vector<Proposal> batch;
+  scores_.clear();
   const int level = last_level() + 1;
   if (level == 1) {
     for (Genotype& cell : first_level()) {
@@ -134,6 +157,9 @@ std::vector<Proposal> ProgressiveStrategy::next_batch() {
   }
   for (const std::size_t i : chosen) {
     batch.push_back({cells[i], level, means[i]});
+  }
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    scores_.push_back({cells[i], means[i]});
   }
   return batch;
 }

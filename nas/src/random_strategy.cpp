@@ -15,10 +15,7 @@ constexpr int kMaxFruitless = 100'000;
 RandomStrategy::RandomStrategy(StrategyConfig config, const SearchSpace& space)
     : BatchedStrategy(std::move(config), space) {
   const int blocks = this->config().blocks;
-  std::int64_t wanted = 0;
-  for (int level = 1; level <= blocks; ++level) {
-    wanted += planned_on_level(level);
-  }
+  const std::int64_t wanted = equal_budget();
   struct Size {
     int blocks;
     std::int64_t unseen;  // by exact count

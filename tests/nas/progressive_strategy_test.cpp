@@ -113,6 +113,34 @@ TEST(ProgressiveStrategy, FollowsAlgorithmOne) {
   EXPECT_TRUE(strategy->ask().empty()) << "the end stays the end";
 }
 
+TEST(ProgressiveStrategy, TellsThePredictionsOfAllCandidates) {
+  const auto strategy = make();
+  const std::vector<Trial> told = measure(strategy->ask());
+  EXPECT_TRUE(strategy->scores().empty()) << "nothing was predicted";
+  strategy->tell(told);
+  const std::vector<Proposal> batch = strategy->ask();
+  std::set<Genotype> candidates;
+  for (const Trial& t : told) {
+    const std::vector<Genotype> grown = toy_space().grow(t.genotype);
+    candidates.insert(grown.begin(), grown.end());
+  }
+  ASSERT_EQ(strategy->scores().size(), candidates.size());
+  std::size_t i = 0;
+  for (const Genotype& cell : candidates) {
+    EXPECT_EQ(strategy->scores()[i++].genotype, cell);
+  }
+  for (const Proposal& p : batch) {
+    const auto scores = strategy->scores();
+    const auto own =
+        std::find_if(scores.begin(), scores.end(), [&](const ScoredCell& s) { return s.genotype == p.genotype; });
+    ASSERT_NE(own, scores.end());
+    EXPECT_EQ(own->score, p.predicted);
+  }
+  const auto restored = make();
+  restored->restore(strategy->state());
+  EXPECT_TRUE(restored->scores().empty());
+}
+
 TEST(ProgressiveStrategy, LeavesUnmeasuredCellsOut) {
   const auto calls = std::make_shared<ToySurrogate::Calls>();
   const auto strategy = make(toy_config(), calls);
@@ -151,6 +179,22 @@ TEST(ProgressiveStrategy, NanPredictionsComeLast) {
   EXPECT_EQ(batch[0].predicted, -5.0);
   EXPECT_LT(batch[1].genotype, batch[2].genotype);
   EXPECT_NE(strategy->state(), "");
+}
+
+TEST(ProgressiveStrategy, WarmUpTakesTheBestScores) {
+  StrategyConfig config = toy_config();
+  config.first_level_max = 3;
+  config.warm_up = true;
+  const std::vector<Genotype> all = toy_space().first();
+  const auto score = [&](const Genotype& cell) {  // the last, the first and the fifth are best; one is undefined
+    const auto i = std::find(all.begin(), all.end(), cell) - all.begin();
+    return i == 2 ? std::nan("") : i == 9 ? 7.0 : i == 0 || i == 4 ? 5.0 : i == 7 ? 5.0 : -static_cast<double>(i);
+  };
+  const auto strategy = make_strategy(config, toy_space(), std::make_unique<ToySurrogate>(), score);
+  EXPECT_EQ(cells_of(strategy->ask()), (std::vector<Genotype>{all[0], all[4], all[9]})) << "of equals the first";
+  EXPECT_THROW(static_cast<void>(make_strategy(config, toy_space(), std::make_unique<ToySurrogate>())), Error);
+  const auto other = make();  // the same without warm-up
+  EXPECT_THROW(other->restore(strategy->state()), Error);
 }
 
 TEST(ProgressiveStrategy, SamplesALargeFirstLevel) {

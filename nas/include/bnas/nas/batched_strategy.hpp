@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,12 +13,16 @@
 namespace bnas::nas {
 
 struct StrategyConfig {
-  std::string kind = "progressive";  ///< progressive, random
+  std::string kind = "progressive";  ///< progressive, random, evolution, local-search
   int blocks = 3;                    ///< B, at most the space's
   int children = 64;                 ///< K: cells trained per level from the second on
   std::int64_t first_level_max = 0;  ///< level 1 is a seeded sample of so many cells when it has more; 0: all of it
+  bool warm_up = false;              ///< progressive: level 1 has the best by a score instead of a random sample
   double exploration = 0.0;          ///< progressive: share of each beam drawn at random from the candidates
   bool largest_only = false;         ///< random: cells of exactly B blocks; otherwise of 1 to B
+  int population = 16;               ///< evolution: cells that may have children
+  int tournament = 4;                ///< evolution: cells of which the best has a child
+  int generation = 4;                ///< evolution, local search: cells proposed at a time
   std::uint64_t seed = 0;
 };
 
@@ -60,6 +65,8 @@ class BatchedStrategy : public Strategy {
   std::int64_t cells_of_size(int blocks) const;
   /// Trials of the progressive plan on `level`, before any is known: the equal budget of all strategies.
   std::int64_t planned_on_level(int level) const;
+  /// Trials of the progressive plan on all levels.
+  std::int64_t equal_budget() const;
 
  private:
   StrategyConfig config_;
@@ -69,9 +76,12 @@ class BatchedStrategy : public Strategy {
   std::vector<SurrogateQuality> quality_;
 };
 
-/// `space` must outlive the strategy. usage Error for an unknown kind (with the nearest name), values out of range, or
-/// a progressive strategy without surrogate.
+/// Judges a cell without training it; higher is better. A function of the cell alone.
+using CellScore = std::function<double(const Genotype&)>;
+
+/// `space` must outlive the strategy. `score` serves warm_up. usage Error for an unknown kind (with the nearest name),
+/// values out of range, or a progressive strategy without surrogate.
 std::unique_ptr<Strategy> make_strategy(const StrategyConfig& config, const SearchSpace& space,
-                                        std::unique_ptr<Surrogate> surrogate);
+                                        std::unique_ptr<Surrogate> surrogate, CellScore score = {});
 
 }  // namespace bnas::nas

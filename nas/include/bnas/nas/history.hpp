@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bnas/nas/search_space.hpp"
+#include "bnas/nas/strategy.hpp"
 #include "bnas/nas/trial.hpp"
 
 namespace bnas::nas {
@@ -21,12 +22,6 @@ std::string train_history_csv(const std::vector<Trial>& trials, const SearchSpac
 /// Levels, rewards, architectures and representation strings, as text. Vectors have one entry per block that a cell may
 /// have (or per input, where the space has more), or per operator; `Sr. No` is the rank within the level.
 std::string architectures_txt(const std::vector<Trial>& trials, const SearchSpace& space);
-
-/// A cell and what a surrogate says of it.
-struct ScoredCell {
-  Genotype genotype;
-  double score = 0.0;
-};
 
 /// One line per cell, CRLF, no header: score as a float32, in1, op1, in2, op2, ...
 std::string scores_csv(std::span<const ScoredCell> cells, const SearchSpace& space);

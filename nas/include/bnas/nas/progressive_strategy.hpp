@@ -7,10 +7,14 @@ namespace bnas::nas {
 
 /// Progressive search (Liu et al. 2018, Algorithm 1): level 1 is every one-block cell; level b the best-predicted K of
 /// all one-block extensions of the cells measured on level b-1. Ties go to the smaller cell in canonical order.
+/// Where level 1 has more cells than it may train, they are drawn, or those of the best `score` (Abdelfattah et al.
+/// 2021 call it warm-up).
 class ProgressiveStrategy final : public BatchedStrategy {
  public:
-  ProgressiveStrategy(StrategyConfig config, const SearchSpace& space, std::unique_ptr<Surrogate> surrogate);
+  ProgressiveStrategy(StrategyConfig config, const SearchSpace& space, std::unique_ptr<Surrogate> surrogate,
+                      CellScore score = {});
   std::int64_t planned_trials() const override;
+  std::span<const ScoredCell> scores() const override { return scores_; }
 
  protected:
   std::vector<Proposal> next_batch() override;
@@ -21,10 +25,13 @@ class ProgressiveStrategy final : public BatchedStrategy {
   void fit_to_told();
   std::vector<double> predict(std::span<const Genotype> cells) const;
   std::vector<Genotype> first_level() const;
+  std::vector<Genotype> best_scored(std::vector<Genotype> cells, std::size_t count) const;
   std::vector<Genotype> extensions(int level) const;
 
   std::unique_ptr<Surrogate> surrogate_;
+  CellScore score_;
   std::size_t fitted_ = 0;  // told trials when last fitted; 0: not fitted
+  std::vector<ScoredCell> scores_;
 };
 
 }  // namespace bnas::nas

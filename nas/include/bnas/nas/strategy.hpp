@@ -18,6 +18,12 @@ struct Proposal {
   std::optional<double> predicted;
 };
 
+/// A cell and what a surrogate says of it.
+struct ScoredCell {
+  Genotype genotype;
+  double score = 0.0;
+};
+
 /// How well the surrogate did on one level; NaN where undefined (fewer than two distinct values).
 struct SurrogateQuality {
   int level = 0;              ///< level whose trials were just measured
@@ -44,6 +50,9 @@ class Strategy {
   /// Trials that this strategy will ask for in all, as far as known now; for progress and ETA.
   virtual std::int64_t planned_trials() const = 0;
   virtual std::vector<SurrogateQuality> quality() const { return {}; }
+  /// Predictions for every candidate that the last ask() chose from, in generation order; empty where nothing was
+  /// predicted, and after restore().
+  virtual std::span<const ScoredCell> scores() const { return {}; }
 };
 
 }  // namespace bnas::nas
