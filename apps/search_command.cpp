@@ -6,7 +6,6 @@
 #include <cstdlib>
 
 #include "bnas/core/io/file.hpp"
-#include "bnas/nas/history.hpp"
 #include "child_workers.hpp"
 #include "cli/build_info.hpp"
 #include "cli/calibration.hpp"
@@ -129,7 +128,8 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
                          .workers = workers.at_once,
                          .verbosity = arguments.verbosity,
                          .json = arguments.json,
-                         .log_file = arguments.log_file},
+                         .log_file = arguments.log_file,
+                         .surrogate = surrogate_of(config)},
                         objects.space, *objects.task, *objects.strategy, *store);
   monitor.log().write(LogLevel::info, title + "  " + workers.description);
   for (const std::string& note : notes) {
@@ -163,8 +163,9 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
                     "if the device stays broken, add --device cpu or another one",
                     fault.what(), run.root().string()));
   }
-  nas::export_history(store->trials(), objects.space, run.root());
-  return report_end(end, monitor, run, config, objects, workers, *store, arguments.json);
+  const int code = report_end(end, monitor, run, config, objects, workers, *store, arguments.json);
+  monitor.exports().all();
+  return code;
 }
 
 }  // namespace

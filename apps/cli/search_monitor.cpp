@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bnas/nas/history.hpp"
 #include "cli/format.hpp"
 #include "cli/run_directory.hpp"
 #include "cli/signals.hpp"
@@ -33,6 +32,7 @@ SearchMonitor::SearchMonitor(Settings settings, const nas::SearchSpace& space, c
       task_(task),
       strategy_(strategy),
       store_(store),
+      exports_(settings_.root, space, settings_.surrogate, store),
       events_(settings_.json),
       display_({.quiet = settings_.verbosity < 0, .run = settings_.root.string()}, [this] { return snapshot(); }),
       log_(log_files(settings_), settings_.verbosity, [this](const std::string& line) { display_.print(line); }) {
@@ -43,6 +43,7 @@ SearchMonitor::SearchMonitor(Settings settings, const nas::SearchSpace& space, c
 
 nas::SearchObserver SearchMonitor::observer() {
   nas::SearchObserver out;
+  out.on_scores = [this](int level, std::span<const nas::ScoredCell> cells) { exports_.scores(level, cells); };
   out.on_batch = [this](int level, std::int64_t queued) { on_batch(level, queued); };
   out.on_start = [this](const nas::Trial& trial) { on_start(trial); };
   out.on_warning = [this](const nas::Trial& trial, const std::string& text) { on_warning(trial, text); };
@@ -134,7 +135,7 @@ void SearchMonitor::on_trial(const nas::Trial& trial) {
   for (const auto& [id, known] : trials_) {  // only this thread writes it
     trials.push_back(known);
   }
-  nas::export_history(trials, space_, settings_.root);
+  exports_.child(trial, trials);
 
   const std::string status = nas::trial_status_name(trial.status);
   if (trial.status == nas::TrialStatus::done) {
@@ -165,6 +166,7 @@ void SearchMonitor::on_quality(const nas::SurrogateQuality& quality) {
                                          quality.level, quality.fit_spearman, quality.fit_kendall,
                                          quality.extrapolation_spearman, quality.extrapolation_kendall));
   events_.write("surrogate", quality_fields(quality));
+  exports_.all();
 }
 
 void SearchMonitor::recount() {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "bnas/nas/child_task.hpp"
@@ -13,6 +14,7 @@
 #include "cli/display.hpp"
 #include "cli/events.hpp"
 #include "cli/log.hpp"
+#include "cli/run_exports.hpp"
 
 namespace bnas::cli {
 
@@ -28,6 +30,7 @@ class SearchMonitor {
     int verbosity = 0;
     bool json = false;
     std::filesystem::path log_file;  ///< besides the run's own; may be empty
+    std::optional<nas::SurrogateConfig> surrogate;
   };
 
   SearchMonitor(Settings settings, const nas::SearchSpace& space, const nas::ChildTask& task,
@@ -35,6 +38,7 @@ class SearchMonitor {
 
   nas::SearchObserver observer();
   EventWriter& events() { return events_; }
+  const RunExports& exports() const { return exports_; }
   Log& log() { return log_; }
   /// Ends the display. The monitor still logs.
   void close() { display_.close(); }
@@ -64,6 +68,7 @@ class SearchMonitor {
   std::map<std::int64_t, RunningChild> running_;
   EtaModel eta_;
 
+  RunExports exports_;
   EventWriter events_;
   Display display_;  // after what its thread reads
   Log log_;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/nas/report.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "bnas/core/error.hpp"
 #include "bnas/nas/search_loop.hpp"
@@ -83,6 +86,39 @@ std::string status_json(const TrialStore& store) {
   out["best"] = best.id == 0 ? ordered_json() : describe(best);
   out["problems"] = std::move(problems);
   return out.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::vector<double> best_so_far(const std::vector<Trial>& trials) {
+  std::vector<double> best;
+  for (const Trial& t : trials) {
+    if (!is_final(t.status)) {
+      break;
+    }
+    const double reward = t.status == TrialStatus::done ? t.reward : 0.0;
+    best.push_back(best.empty() ? reward : std::max(best.back(), reward));
+  }
+  return best;
+}
+
+std::string metrics_json(const TrialStore& store) {
+  const std::vector<Trial> trials = store.trials();
+  std::set<Genotype> cells;
+  double seconds = 0.0;
+  for (const Trial& t : trials) {
+    cells.insert(t.genotype);
+    seconds += t.seconds;
+  }
+  const auto status = ordered_json::parse(status_json(store));
+  ordered_json out{{"v", 1}};
+  for (const char* key : {"trials", "levels", "best", "quality"}) {
+    out[key] = status.at(key);
+  }
+  out["distinct_cells"] = cells.size();
+  out["seconds"] = number(seconds);
+  out["best_so_far"] = best_so_far(trials);
+  const std::string test = store.meta("test_accuracy");
+  out["test_accuracy"] = test.empty() ? ordered_json() : number(std::strtod(test.c_str(), nullptr));
+  return out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace bnas::nas

@@ -102,6 +102,9 @@ class SearchRun {
       t.budget = options_.budget;
       t.predicted = p.predicted;
     }
+    if (const auto scores = strategy_.scores(); observer_.on_scores && !scores.empty()) {
+      observer_.on_scores(batch.front().level, scores);
+    }
     store_.enqueue(batch, strategy_.state());
     trials_.insert(trials_.end(), batch.begin(), batch.end());
     if (observer_.on_batch) {

@@ -48,6 +48,41 @@ TEST(Report, TellsWhereASearchStands) {
   EXPECT_EQ(status["problems"][1]["status"], "diverged");
 }
 
+TEST(Report, MeasurementsOfASearch) {
+  const test::Scratch scratch;
+  test::ToySearch search(scratch.path());
+  search.trainer.diverges = [](const Trial& t) { return t.id == 1; };
+  ASSERT_EQ(search.run(), SearchEnd::complete);
+  const auto store = open_sqlite_store(search.store_file());
+  const std::vector<Trial> trials = store->trials();
+  const json before = json::parse(metrics_json(*store));
+  EXPECT_TRUE(before["test_accuracy"].is_null());
+  store->set_meta("test_accuracy", "0.75");
+  const json metrics = json::parse(metrics_json(*store));
+  EXPECT_EQ(metrics["test_accuracy"], 0.75);
+  EXPECT_EQ(metrics["distinct_cells"], trials.size());
+  EXPECT_EQ(metrics["quality"].size(), 2U);
+  EXPECT_EQ(metrics["best"]["reward"], best_trial(trials).reward);
+  double best = 0.0;
+  ASSERT_EQ(metrics["best_so_far"].size(), trials.size());
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    best = std::max(best, trials[i].reward);
+    EXPECT_EQ(metrics["best_so_far"][i], best) << i;
+  }
+  EXPECT_EQ(metrics["best_so_far"][0], 0.0) << "nothing is done yet";
+}
+
+TEST(Report, BestSoFarEndsBeforeTheFirstOpenTrial) {
+  std::vector<Trial> trials(4);
+  for (Trial& t : trials) {
+    t.status = TrialStatus::done;
+    t.reward = 0.5;
+  }
+  trials[1].reward = 0.25;
+  trials[2].status = TrialStatus::running;
+  EXPECT_EQ(best_so_far(trials), (std::vector<double>{0.5, 0.5}));
+}
+
 TEST(Report, OfAnEmptyStoreAndADamagedState) {
   const test::Scratch scratch;
   const auto store = open_sqlite_store(scratch.path() / "run.sqlite");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "bnas/nas/trial_store.hpp"
 
@@ -12,5 +13,12 @@ namespace bnas::nas {
 /// correlations}], "problems": [{"id", "status", "attempts", "architecture", "message"}]}. Numbers that are not finite
 /// are null.
 std::string status_json(const TrialStore& store);
+
+/// The measurements of a search, as JSON text: "trials", "levels", "best" and "quality" as in status_json(), and
+/// {"v": 1, "distinct_cells", "seconds" of training in all, "best_so_far": [rewards], "test_accuracy": number or null}.
+std::string metrics_json(const TrialStore& store);
+
+/// The best reward after each of the trials before the first unfinished one, in generation order; 0 before any is done.
+std::vector<double> best_so_far(const std::vector<Trial>& trials);
 
 }  // namespace bnas::nas

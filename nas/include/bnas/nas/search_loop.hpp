@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "bnas/nas/child_trainer.hpp"
@@ -14,6 +15,8 @@ namespace bnas::nas {
 
 /// What the loop reports as it goes; called from one thread at a time.
 struct SearchObserver {
+  /// Before the batch is stored, so again with the same scores after a kill in between.
+  std::function<void(int level, std::span<const ScoredCell>)> on_scores;
   std::function<void(int level, std::int64_t queued)> on_batch;
   std::function<void(const Trial&)> on_start;
   std::function<void(const Trial&, const EpochMetrics&)> on_epoch;
