@@ -10,11 +10,11 @@ namespace {
 
 using namespace bnas::cli;
 
-constexpr char kHelp[] = R"(Scores cells with the surrogate of a run, or measures how well surrogates rank.
+constexpr char kHelp[] = R"(Scores cells with the surrogate of a run, or tells how well surrogates rank.
 
 Examples
   bnas_score runs/a --top 20               the 20 cells it expects most of
-  bnas_score runs/a --blocks 5 > all.csv   all cells, larger ones than were trained
+  bnas_score runs/a --blocks 5 > all.csv   all cells, beyond the trained sizes
   bnas_score --history train_history.csv --blocks 4 --top 10
   bnas_score --history train_history.csv --evaluate
 
@@ -34,9 +34,9 @@ blocks, how well does a surrogate rank those of b + 1?
 
 Both
   --history FILE      may be repeated
-  --surrogate KINDS   of blend, gp, ridge, lstm, mlp, lstm-ensemble, mlp-ensemble;
-                      the neural ones also with -pairwise (default: blend;
-                      evaluate: all)
+  --surrogate KINDS   of blend, gp, ridge, lstm, mlp, lstm-ensemble and
+                      mlp-ensemble; the neural ones also with -pairwise
+                      (default: blend; evaluate: all)
   --seed N            of neural surrogates (default: 1)
   --device NAME       cpu, or as bnas_info lists them (default: cpu)
   --json              evaluate: one JSON object

@@ -27,6 +27,8 @@ int main(int argc, char** argv) {
         return run_resume_command(arguments);
       case Command::status:
         return run_status_command(arguments);
+      case Command::compare:
+        return run_compare_command(arguments);
       case Command::search:
         break;
     }

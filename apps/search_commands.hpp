@@ -9,6 +9,7 @@ namespace bnas::cli {
 int run_search_command(const SearchArguments& arguments);
 int run_resume_command(const SearchArguments& arguments);
 int run_status_command(const SearchArguments& arguments);
+int run_compare_command(const SearchArguments& arguments);
 int run_dry_run(const Config& config, bool json);
 
 /// The first argument of a worker process, which bnas_search starts from itself; not for people.

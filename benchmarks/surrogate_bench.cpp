@@ -95,7 +95,7 @@ void fit(benchmark::State& state, const std::string& kind) {
 
 int main(int argc, char** argv) {
   benchmark::RegisterBenchmark("grow", grow)->Unit(benchmark::kSecond);
-  for (const std::string kind : {"ridge", "mlp", "mlp-ensemble", "lstm", "lstm-ensemble"}) {
+  for (const std::string kind : {"ridge", "gp", "blend", "mlp", "mlp-ensemble", "lstm", "lstm-ensemble"}) {
     benchmark::RegisterBenchmark(("score/" + kind).c_str(), score, kind)->Unit(benchmark::kSecond)->Iterations(1);
     benchmark::RegisterBenchmark(("fit/" + kind).c_str(), fit, kind)->Unit(benchmark::kSecond)->Iterations(1);
   }

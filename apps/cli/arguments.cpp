@@ -88,8 +88,14 @@ Command command_of(const std::vector<std::string>& arguments, std::size_t& used)
     return Command::search;
   }
   const std::string& first = arguments.front();
-  used = first == "resume" || first == "status" ? 1 : 0;
-  return first == "resume" ? Command::resume : first == "status" ? Command::status : Command::search;
+  for (const auto& [name, command] :
+       {std::pair("resume", Command::resume), {"status", Command::status}, {"compare", Command::compare}}) {
+    if (first == name) {
+      used = 1;
+      return command;
+    }
+  }
+  return Command::search;
 }
 
 void check_target(const SearchArguments& out) {
@@ -98,7 +104,11 @@ void check_target(const SearchArguments& out) {
     std::error_code code;
     if (!text.empty() && text.find_first_of("./") == std::string::npos && !std::filesystem::exists(out.target, code)) {
       refuse(fmt::format("neither a command nor a configuration file: '{}'{}", escaped(text),
-                         nearest(text, {"resume", "status"})));
+                         nearest(text, {"resume", "status", "compare"})));
+    }
+  } else if (out.command == Command::compare) {
+    if (out.runs.empty()) {
+      refuse("compare needs run directories: bnas_search compare RUN RUN ...");
     }
   } else if (out.target.empty()) {
     refuse(fmt::format("{} needs the run directory: bnas_search {} RUN",
@@ -120,11 +130,19 @@ SearchArguments parse_search_arguments(const std::vector<std::string>& arguments
   std::string target;
   std::string log_file;
   bool quiet = false;
-  app.add_option("target", target);
+  std::vector<std::string> runs;
+  if (out.command == Command::compare) {
+    app.add_option("runs", runs);
+    app.add_option("--svg", out.svg);
+    app.add_option("--png", out.png);
+  } else {
+    app.add_option("target", target);
+  }
   app.add_flag("-h,--help", out.help);
   app.add_flag("--json", out.json);
   app.add_flag("--no-color", out.no_color);
-  if (out.command != Command::status) {
+  const bool trains = out.command == Command::search || out.command == Command::resume;
+  if (trains) {
     app.add_flag("-q,--quiet", quiet);
     app.add_flag("-v,--verbose", out.verbosity);
     app.add_option("--log-file", log_file);
@@ -135,7 +153,7 @@ SearchArguments parse_search_arguments(const std::vector<std::string>& arguments
     app.add_flag("--version", out.version);
   }
   std::unique_ptr<TableFlags> table;
-  if (out.command != Command::status) {
+  if (trains) {
     table = std::make_unique<TableFlags>(app);
   }
   try {
@@ -153,6 +171,7 @@ SearchArguments parse_search_arguments(const std::vector<std::string>& arguments
   }
   out.verbosity = quiet ? -1 : std::min(out.verbosity, 2);
   out.target = target;
+  out.runs.assign(runs.begin(), runs.end());
   out.log_file = log_file;
   check_target(out);
   if (table) {

@@ -9,12 +9,15 @@
 
 namespace bnas::cli {
 
-enum class Command : std::uint8_t { search, resume, status };
+enum class Command : std::uint8_t { search, resume, status, compare };
 
 /// What the command line of bnas_search says.
 struct SearchArguments {
   Command command = Command::search;
-  std::filesystem::path target;  ///< run.toml (may be empty), or the run directory
+  std::filesystem::path target;             ///< run.toml (may be empty), or the run directory
+  std::vector<std::filesystem::path> runs;  ///< compare
+  std::string svg;                          ///< compare: files to draw into; may be empty
+  std::string png;
   Flags flags;
   std::filesystem::path log_file;
   int verbosity = 0;  ///< -1 quiet, 0, 1 decisions, 2 every epoch

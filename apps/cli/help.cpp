@@ -20,11 +20,13 @@ Examples
   bnas_search --operators "3x3 bconv,5x5 bconv,linear" --blocks 2 --children 8
   bnas_search status runs/fashion-mnist-1  how far a run is, best cells so far
   bnas_search resume runs/fashion-mnist-1  goes on after a stop, kill or crash
+  bnas_search compare runs/*               best so far, seeds taken together
 
 Usage
   bnas_search [run.toml] [flags]   starts a search in a new run directory
   bnas_search resume RUN [flags]   continues it; frozen keys cannot change
   bnas_search status RUN [--json]  reads it, also while it runs
+  bnas_search compare RUN... [--json] [--svg FILE] [--png FILE]
 
 Flags
 )";

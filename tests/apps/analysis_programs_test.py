@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bnas_score and bnas_rank as a user meets them."""
+"""bnas_score, bnas_rank, the exports of a search and bnas_search compare as a user meets them."""
 import argparse
 import json
 import os
@@ -62,6 +62,121 @@ class Score(Case):
                      program="bnas_score")
         self.refused(2, ["--history", "h.csv", "--blocks", "1"], "cells of up to 2 blocks", program="bnas_score")
         self.refused(2, ["--history", "h.csv", "--surrogate", "mpl"], "did you mean 'mlp'?", program="bnas_score")
+
+
+class Runs(Case):
+    """What searches write for other programs, and comparing them."""
+
+    def events(self, *names):
+        """Scalars of an event file, by a reader of its own: {tag: {step: value}}."""
+        with open(os.path.join(self.root, *names), "rb") as file:
+            data = file.read()
+        table = []
+        for i in range(256):
+            for _ in range(8):
+                i = (i >> 1) ^ (0x82F63B78 if i & 1 else 0)
+            table.append(i)
+
+        def checked(part, stored):
+            crc = 0xFFFFFFFF
+            for byte in part:
+                crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+            crc ^= 0xFFFFFFFF
+            self.assertEqual(((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF, struct.unpack("<I", stored)[0])
+
+        def fields(message):
+            out, at = {}, 0
+
+            def varint():
+                nonlocal at
+                value = shift = 0
+                while True:
+                    value |= (message[at] & 0x7F) << shift
+                    shift, at = shift + 7, at + 1
+                    if message[at - 1] < 0x80:
+                        return value
+
+            while at < len(message):
+                key = varint()
+                size = {0: None, 1: 8, 2: -1, 5: 4}[key & 7]
+                if size is None:
+                    out[key >> 3] = varint()
+                    continue
+                size = varint() if size == -1 else size
+                out[key >> 3] = message[at:at + size]
+                at += size
+            return out
+
+        scalars, first = {}, True
+        while data:
+            length = struct.unpack("<Q", data[:8])[0]
+            checked(data[:8], data[8:12])
+            event = data[12:12 + length]
+            checked(event, data[12 + length:16 + length])
+            data = data[16 + length:]
+            event = fields(event)
+            if first:
+                self.assertEqual(event[3], b"brain.Event:2")
+                first = False
+                continue
+            value = fields(fields(event[5])[1])
+            scalars.setdefault(value[1].decode(), {})[event[2]] = struct.unpack("<f", value[2])[0]
+        return scalars
+
+    def test_a_search_writes_for_other_programs(self):
+        done = self.search(*programs_test.TINY, "--run-dir", "a")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        metrics = json.loads(self.read("a", "metrics.json"))
+        self.assertEqual((metrics["trials"]["done"], len(metrics["best_so_far"])), (7, 7))
+        self.assertIsNotNone(metrics["test_accuracy"])
+
+        scores = self.read("a", "scores_2.csv").split("\r\n")
+        self.assertEqual(scores.pop(), "")
+        self.assertGreater(len(scores), 20)
+        for line in scores:
+            self.assertEqual(len(line.split(",")), 9)
+        self.assertEqual(json.loads(self.run_program("bnas_rank", "a/scores_2.csv", "--json").stdout)["lines"],
+                         len(scores))
+
+        search = self.events("a", "events", "search", "events.out.tfevents.0000000000.bnas")
+        history = [float(line.split(",")[0]) for line in self.read("a", "train_history.csv").split("\r\n")[:-1]]
+        self.assertEqual(list(search["child/valid_accuracy"]), list(range(1, 8)))
+        for found, wanted in zip(search["child/valid_accuracy"].values(), history):
+            self.assertAlmostEqual(found, wanted, 6)
+        self.assertAlmostEqual(search["best/valid_accuracy"][7], max(history), 6)
+        self.assertEqual(list(search["child/predicted"]), [5, 6, 7])
+        child = self.events("a", "events", "child-0003", "events.out.tfevents.0000000000.bnas")
+        self.assertAlmostEqual(child["epoch/valid_accuracy"][1], history[2], 6)
+
+        best = self.run_program("bnas_score", "a", "--top", "3")
+        self.assertEqual((best.returncode, len(best.stdout.splitlines())), (0, 3), best.stderr)
+        self.assertIn("cells of 3 blocks", self.run_program("bnas_score", "a", "--blocks", "3", "--top", "1").stderr)
+        self.refused(2, ["a", "--operators", "linear,3x3 bconv"], "its operators are", program="bnas_score")
+
+    def test_compare_takes_seeds_together(self):
+        for name, extra in (("a", []), ("b", ["--seed", "2"]), ("c", ["--strategy", "evolution", "--population", "3",
+                                                                       "--tournament", "2", "--generation", "2"]),
+                            ("d", ["--strategy", "local-search"])):
+            done = self.search(*programs_test.TINY, *extra, "--run-dir", name)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.search("compare", "a", "b", "c", "d", "--svg", "x.svg", "--png", "x.png")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        rows = [re.split(r"  +", line.strip()) for line in done.stdout.splitlines()[:4]]
+        self.assertEqual(rows[0], ["strategy", "seeds", "best of 2", "best of 4", "best of 7"])
+        self.assertEqual([row[:2] for row in rows[1:]],
+                         [["progressive", "2"], ["evolution", "1"], ["local-search", "1"]])
+        self.assertIn(" +- ", rows[1][4])
+        for line in done.stdout.splitlines():
+            self.assertLessEqual(len(line), 80)
+        self.assertIn("local-search", self.read("x.svg"))
+        out = json.loads(self.search("compare", "a", "b", "--json").stdout)
+        best = [json.loads(self.read(run, "metrics.json"))["best_so_far"] for run in "ab"]
+        for i, mean in enumerate(out["groups"][0]["best"]):
+            self.assertAlmostEqual(mean, (best[0][i] + best[1][i]) / 2, 12)
+
+    def test_compare_refusals(self):
+        self.refused(2, ["compare"], "compare needs run directories")
+        self.refused(66, ["compare", "none"], "none holds no run")
 
 
 class Rank(Case):
@@ -128,8 +243,8 @@ class Rank(Case):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
-    parser.add_argument("group", choices=["score", "rank"])
+    parser.add_argument("group", choices=["score", "runs", "rank"])
     options = parser.parse_args()
     programs_test.BIN = os.path.abspath(options.bin)
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase({"score": Score, "rank": Rank}[options.group])
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase({"score": Score, "runs": Runs, "rank": Rank}[options.group])
     sys.exit(not unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful())

@@ -65,6 +65,17 @@ TEST(Arguments, resume_and_status_take_the_run) {
   EXPECT_TRUE(status.json);
 }
 
+TEST(Arguments, compare_takes_runs_and_files_to_draw) {
+  const SearchArguments out = parse_search_arguments({"compare", "runs/a", "runs/b", "--svg", "x.svg", "--json"});
+  EXPECT_EQ(out.command, Command::compare);
+  EXPECT_EQ(out.runs, (std::vector<std::filesystem::path>{"runs/a", "runs/b"}));
+  EXPECT_EQ(out.svg, "x.svg");
+  EXPECT_EQ(out.png, "");
+  EXPECT_TRUE(out.json);
+  EXPECT_EQ(error_of({"compare"}), "compare needs run directories: bnas_search compare RUN RUN ...");
+  EXPECT_EQ(error_of({"compare", "a", "--epochs", "3"}), "unknown flag --epochs; see bnas_search --help");
+}
+
 TEST(Arguments, mistakes_get_the_nearest_name) {
   EXPECT_EQ(error_of({"--epoch", "3"}), "unknown flag --epoch; did you mean --epochs?");
   EXPECT_EQ(error_of({"--surogate-kind=ridge"}), "unknown flag --surogate-kind; did you mean --surrogate-kind?");
