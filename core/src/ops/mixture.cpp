@@ -71,7 +71,7 @@ Var sum(Context& ctx, const std::vector<Var>& inputs) {
   }
   return ctx.record(kOp, std::move(y), inputs, {}, [count = inputs.size()](BackwardContext& bw) {
     for (std::size_t i = 0; i < count; ++i) {
-      pass_gradient(bw, i);
+      bw.pass(i);
     }
   });
 }
