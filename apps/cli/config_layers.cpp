@@ -155,7 +155,7 @@ void check_together(const Config& config, const Origins& origins) {
                        config.cells, config.space == "pnas" ? ", or one for the first" : ""));
   }
   if (config.tournament > config.population) {
-    refuse(origins.contains("tournament") ? "tournament" : "population",
+    refuse(origins, origins.contains("tournament") ? "tournament" : "population",
            fmt::format("tournament {} is above population {}; it draws from the population", config.tournament,
                        config.population));
   }
