@@ -76,7 +76,7 @@ NetworkCost selection_cost(const SupernetConfig& config, const Selection& select
     for (int node = 0; node < kCellNodes; ++node) {
       for (int source = 0; source < edges_of(node); ++source) {
         const bool strided = reduces && source < kCellInputs;
-        const int o = operations[static_cast<std::size_t>(first_edge(node) + source)];
+        const int o = operations[edge_from(node, source)];
         add(cost, operation_cost(set[static_cast<std::size_t>(o)], channels / config.channel_ratio, strided ? h : oh,
                                  strided ? w : ow, strided ? 2 : 1, config.style));
       }

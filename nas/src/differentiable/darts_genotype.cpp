@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "bnas/core/error.hpp"
 
@@ -133,7 +134,7 @@ DartsCell pick_edges(OperationSet set, const std::array<Choice, kCellEdges>& cho
   DartsCell cell;
   for (int node = 0; node < kCellNodes; ++node) {
     std::vector<int> sources;
-    const auto choice = [&](int source) { return choices[static_cast<std::size_t>(first_edge(node) + source)]; };
+    const auto choice = [&](int source) { return choices[edge_from(node, source)]; };
     for (int source = 0; source < edges_of(node); ++source) {
       if (choice(source).operation >= 0) {
         sources.push_back(source);
@@ -166,7 +167,7 @@ DartsCell cell_by_weights(OperationSet set, const CellParameters& parameters,
     const auto first = parameters.beta.begin() + first_edge(node);
     const std::vector<double> b = softmax({first, first + edges_of(node)});
     for (int source = 0; source < edges_of(node); ++source) {
-      const auto edge = static_cast<std::size_t>(first_edge(node) + source);
+      const auto edge = edge_from(node, source);
       if (alive[edge].empty()) {
         continue;
       }
@@ -199,10 +200,8 @@ std::vector<std::int32_t> edge_nodes() {
 }
 
 Alive all_alive(int operations) {
-  std::vector<int> all;
-  for (int i = 0; i < operations; ++i) {
-    all.push_back(i);
-  }
+  std::vector<int> all(static_cast<std::size_t>(operations));
+  std::iota(all.begin(), all.end(), 0);
   Alive alive;
   for (auto& cell : alive) {
     cell.fill(all);

@@ -9,9 +9,9 @@
 
 namespace bnas::nas {
 
-DifferentiableSearch::DifferentiableSearch(DifferentiableConfig config, const Train& train, const Valid& valid,
+DifferentiableSearch::DifferentiableSearch(const DifferentiableConfig& config, const Train& train, const Valid& valid,
                                            Device device)
-    : config_(std::move(config)),
+    : config_(config),
       data_digest_(train.data().digest() + "/" + valid.data().digest()),
       stream_(backend_for(device).make_stream()) {
   const Dataset& images = train.data();

@@ -16,7 +16,7 @@ DiscreteCell::DiscreteCell(Stream& stream, const std::string& name, const DartsC
   for (std::size_t node = 0; node < cell.size(); ++node) {
     for (const DartsEdge& edge : cell[node]) {
       const int stride = place.reduce && edge.source < kCellInputs ? 2 : 1;
-      const auto id = static_cast<std::uint64_t>(first_edge(static_cast<int>(node)) + edge.source);
+      const std::uint64_t id = edge_from(static_cast<int>(node), edge.source);
       nodes_[node].push_back({edge.source, make_operation(stream, fmt::format("{}.edge{}.{}", name, id, edge.operation),
                                                           candidate(edge.operation), {place.channels, stride, false},
                                                           style, key.derive(2 + id))});

@@ -282,7 +282,8 @@ void SearchRun::supernet_epoch() {
                                 {"loss", sums.loss},
                                 {"accuracy", sums.accuracy},
                                 {"valid_accuracy", accuracy},
-                                {"lr", config_.schedule.at(static_cast<double>(units_), ledger_.all())}}
+                                {"lr", config_.schedule.at(static_cast<double>(units_), ledger_.all())},
+                                {"genotype", genotype_by_weights().text()}}
                                .dump();
   ++units_;
   ++supernet_epochs_;
@@ -358,11 +359,15 @@ void SearchRun::round() {
   add_decisions();
 }
 
+DartsGenotype SearchRun::genotype_by_weights() {
+  return derive_by_weights(config_.network.style.operations, child_.net().architecture_values(), child_.net().alive(),
+                           config_.derivation);
+}
+
 DartsGenotype SearchRun::genotype() {
-  const OperationSet set = config_.network.style.operations;
-  const ArchitectureValues values = child_.net().architecture_values();
-  return reduction_ ? derive_by_scores(set, values, reduction_->alive(), reduction_->final_scores(), config_.derivation)
-                    : derive_by_weights(set, values, child_.net().alive(), config_.derivation);
+  return reduction_ ? derive_by_scores(config_.network.style.operations, child_.net().architecture_values(),
+                                       reduction_->alive(), reduction_->final_scores(), config_.derivation)
+                    : genotype_by_weights();
 }
 
 }  // namespace bnas::nas

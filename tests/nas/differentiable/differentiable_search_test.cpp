@@ -172,7 +172,7 @@ TEST_F(DifferentiableSearchTest, ComesDownToOneOperationPerEdge) {
   const auto replayed = Reduction::replay(config.reduction, 8, decisions);
   EXPECT_TRUE(replayed->done());
   for (const DartsEdge& edge : result.genotype.normal[1]) {
-    const int operation = replayed->alive()[0][static_cast<std::size_t>(first_edge(1) + edge.source)].front();
+    const int operation = replayed->alive()[0][edge_from(1, edge.source)].front();
     EXPECT_EQ(edge.operation, candidates(OperationSet::darts_separable)[static_cast<std::size_t>(operation)].name);
   }
 }
@@ -309,6 +309,7 @@ TEST_F(DifferentiableSearchTest, EveryStrategyLearns) {
     const std::vector<Json> epochs = events(result, "epoch");
     EXPECT_LT(epochs.back().at("loss").get<double>(), 0.7 * epochs.front().at("loss").get<double>()) << strategy;
     EXPECT_GT(epochs.back().at("accuracy").get<double>(), 0.7) << strategy;  // one in three by chance
+    EXPECT_EQ(epochs.back().at("genotype").get<std::string>(), result.genotype.text());
   }
 }
 

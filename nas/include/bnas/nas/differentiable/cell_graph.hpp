@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -15,8 +16,13 @@ inline constexpr int kCellEdges = 14;
 
 /// Edges of `node` (0 to 3): one per source.
 constexpr int edges_of(int node) { return kCellInputs + node; }
-/// Number of the first edge of `node`; edge first_edge(node) + s comes from source s.
+/// Number of the first edge of `node`.
 constexpr int first_edge(int node) { return kCellInputs * node + node * (node - 1) / 2; }
+
+/// Number of the edge of `node` that comes from `source`.
+constexpr std::size_t edge_from(int node, int source) {
+  return static_cast<std::size_t>(first_edge(node)) + static_cast<std::size_t>(source);
+}
 
 /// Node of every edge.
 std::vector<std::int32_t> edge_nodes();

@@ -26,7 +26,8 @@ struct DifferentiableContext {
 /// What a search comes to.
 struct DifferentiableResult {
   DartsGenotype genotype;
-  /// One line of JSON per event: {"event":"epoch",...} of the supernet, and the journal of the reduction (round, trial,
+  /// One line of JSON per event: {"event":"epoch",...} of the supernet (loss, accuracies, and the
+  /// genotype that alpha and beta then stood for), and the journal of the reduction (round, trial,
   /// removal) in between. The decisions can be replayed from it (Reduction::replay).
   std::vector<std::string> history;
 };
@@ -40,7 +41,7 @@ class DifferentiableSearch {
  public:
   /// The image size and the number of classes of config.network are taken from the data. usage Error for a
   /// configuration that cannot work.
-  DifferentiableSearch(DifferentiableConfig config, const Train& train, const Valid& valid, Device device);
+  DifferentiableSearch(const DifferentiableConfig& config, const Train& train, const Valid& valid, Device device);
   ~DifferentiableSearch();
 
   /// Data, configuration and version in one line: results with other fingerprints are not comparable.
