@@ -133,8 +133,30 @@ TEST(Split, SmallerLimitTakesASubset) {
   }
 }
 
+TEST(Split, OnlyTrainingImagesAreExpanded) {
+  DataConfig config = synthetic(50, 10);
+  const TrainValid plain = load_train_valid(config);
+  config.expand.copies = 4;
+  const TrainValid parts = load_train_valid(config);
+  EXPECT_EQ(parts.train.count(), 5 * plain.train.count());
+  EXPECT_EQ(parts.valid.data().digest(), plain.valid.data().digest());
+  EXPECT_TRUE(std::ranges::equal(parts.train.data().image(5), plain.train.data().image(1)));
+  EXPECT_THAT(parts.record, HasSubstr("expanded to 200 train, 15 degrees, 2 pixels"));
+}
+
+TEST(Split, AllImagesMayBeForTraining) {
+  SplitOptions options;
+  options.valid_count = 0;
+  for (const SplitMode mode : {SplitMode::shuffled, SplitMode::first}) {
+    options.mode = mode;
+    const TrainValid parts = split(numbered(20), options);
+    EXPECT_EQ(parts.train.data().digest(), numbered(20).digest());
+    EXPECT_EQ(parts.valid.count(), 0);
+  }
+}
+
 TEST(Split, EmptyPartsAreRefused) {
-  for (const auto& [valid, limit] : {std::pair(0, 0), std::pair(10, 0), std::pair(-1, 0), std::pair(5, -1)}) {
+  for (const auto& [valid, limit] : {std::pair(11, 0), std::pair(10, 0), std::pair(-1, 0), std::pair(5, -1)}) {
     SplitOptions options;
     options.valid_count = valid;
     options.max_train_images = limit;

@@ -2,8 +2,8 @@
 #include "bnas/core/data/idx.hpp"
 
 #include <gmock/gmock.h>
-#include <zlib.h>
 
+#include "core/compress.hpp"
 #include "core/file_helpers.hpp"
 
 namespace bnas {
@@ -38,20 +38,6 @@ Bytes label_file(const Bytes& labels = {9, 0, 4}) {
   return bytes;
 }
 
-Bytes gzip(const Bytes& content) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY), Z_OK);
-  Bytes out(deflateBound(&stream, content.size()));
-  stream.next_in = const_cast<std::uint8_t*>(content.data());
-  stream.avail_in = static_cast<uInt>(content.size());
-  stream.next_out = out.data();
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 class Idx : public ::testing::Test {
  protected:
   Dataset read(const Bytes& images, const Bytes& labels, int classes = 10) {
@@ -83,9 +69,10 @@ class Idx : public ::testing::Test {
   std::filesystem::path labels_ = directory_ / "labels";
 };
 
-TEST_F(Idx, PlainAndGzip) {
+TEST_F(Idx, PlainGzipAndXz) {
   expect_small(read(image_file(), label_file()));
   expect_small(read(gzip(image_file()), gzip(label_file())));
+  expect_small(read(xz(image_file()), xz(label_file())));
   // Two gzip members are one content (RFC 1952, 2.2).
   const Bytes whole = image_file();
   Bytes members = gzip(Bytes(whole.begin(), whole.begin() + 20));

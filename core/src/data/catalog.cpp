@@ -4,10 +4,11 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <functional>
 #include <optional>
 
+#include "bnas/core/data/cifar.hpp"
 #include "bnas/core/data/idx.hpp"
+#include "bnas/core/data/published_sets.hpp"
 #include "bnas/core/error.hpp"
 #include "bnas/core/io/byte_source.hpp"
 #include "bnas/core/io/sha256.hpp"
@@ -17,72 +18,52 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// One file of a published set: its name without .gz and the SHA-256 of its uncompressed content.
-struct KnownFile {
-  const char* name;
-  const char* sha256;
-};
-
-struct KnownSet {
-  const char* name;
-  const char* description;
-  const char* how_to_get;
-  KnownFile train_images;
-  KnownFile train_labels;
-  KnownFile test_images;
-  KnownFile test_labels;
-
-  std::array<const KnownFile*, 4> files() const { return {&train_images, &train_labels, &test_images, &test_labels}; }
-};
-
-constexpr int kKnownClasses = 10;
+constexpr const char* kFolder = "folder";
 constexpr const char* kIdx = "idx";
 constexpr const char* kSynthetic = "synthetic";
 
-// The digests of Fashion-MNIST are those of Debian's package 0.0~git20200523; those of MNIST belong to files whose MD5
-// sums are the published ones.
-constexpr std::array<KnownSet, 2> kKnownSets = {
-    {{"fashion-mnist",
-      "60,000 + 10,000 grey images 28x28 of 10 kinds of clothing (Xiao, Rasul, Vollgraf 2017)",
-      "install the Debian package dataset-fashion-mnist (apt-get install dataset-fashion-mnist)",
-      {"train-images-idx3-ubyte", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"},
-      {"train-labels-idx1-ubyte", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"},
-      {"t10k-images-idx3-ubyte", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"},
-      {"t10k-labels-idx1-ubyte", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}},
-     {"mnist",
-      "60,000 + 10,000 grey images 28x28 of handwritten digits (LeCun, Cortes, Burges)",
-      "put its four IDX files, plain or .gz, into $BNAS_DATA_DIR/mnist or into the folder that data_dir names",
-      {"train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"},
-      {"train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
-      {"t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"},
-      {"t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}}}};
-
-const KnownSet* find_known(const std::string& name) {
-  for (const KnownSet& set : kKnownSets) {
-    if (name == set.name) {
-      return &set;
-    }
+// $variable/bnas, else ~/below_home/bnas (the XDG base directories), else empty.
+fs::path user_directory(const char* variable, const char* below_home) {
+  if (const char* xdg = std::getenv(variable); xdg != nullptr && *xdg == '/') {
+    return fs::path(xdg) / "bnas";
   }
-  return nullptr;
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') {
+    return fs::path(home) / below_home / "bnas";
+  }
+  return {};
 }
 
-[[noreturn]] void throw_unknown(const std::string& name) {
-  std::vector<std::string> names;
-  for (const KnownSet& set : kKnownSets) {
-    names.emplace_back(set.name);
+enum class PartName : std::uint8_t { train, test };
+
+const std::vector<PublishedFile>& files_of(const PublishedSet& set, PartName part) {
+  return part == PartName::train ? set.train : set.test;
+}
+
+std::vector<PublishedFile> all_files(const PublishedSet& set) {
+  std::vector<PublishedFile> files = set.train;
+  files.insert(files.end(), set.test.begin(), set.test.end());
+  return files;
+}
+
+const PublishedSet& require_known(const std::string& name) {
+  if (const PublishedSet* set = find_published_set(name)) {
+    return *set;
   }
-  names.emplace_back(kIdx);
-  names.emplace_back(kSynthetic);
+  std::vector<std::string> names;
+  for (const PublishedSet& set : published_sets()) {
+    names.push_back(set.name);
+  }
+  names.insert(names.end(), {kFolder, kIdx, kSynthetic});
   const std::string nearest = nearest_name(name, names.data(), names.data() + names.size());
   throw Error(ErrorKind::usage,
               fmt::format("unknown data set '{}'{}. Known are {}", name,
                           nearest.empty() ? "" : "; did you mean '" + nearest + "'?", fmt::join(names, ", ")));
 }
 
-// The file under `directory`, plain or with .gz.
-std::optional<fs::path> find_file(const fs::path& directory, const char* name) {
-  for (const char* suffix : {"", ".gz"}) {
-    const fs::path path = directory / (std::string(name) + suffix);
+// The file under `directory`, plain or compressed.
+std::optional<fs::path> find_file(const fs::path& directory, const std::string& name) {
+  for (const char* suffix : {"", ".gz", ".xz"}) {
+    const fs::path path = directory / (name + suffix);
     std::error_code error;
     if (fs::is_regular_file(path, error)) {
       return path;
@@ -91,27 +72,36 @@ std::optional<fs::path> find_file(const fs::path& directory, const char* name) {
   return std::nullopt;
 }
 
-std::vector<fs::path> search_directories(const std::string& name, const fs::path& data_dir) {
+std::vector<fs::path> search_directories(const PublishedSet& set, const fs::path& data_dir) {
   std::vector<fs::path> directories;
+  const auto add = [&](const fs::path& parent) {
+    for (const std::string& folder : set.folders) {
+      directories.push_back(parent / folder);
+    }
+  };
   if (!data_dir.empty()) {
     std::error_code error;
     if (!fs::is_directory(data_dir, error)) {
       throw Error(ErrorKind::missing, fmt::format("data_dir {} is not a directory", data_dir.string()));
     }
-    directories = {data_dir / name, data_dir};
+    add(data_dir);
+    directories.push_back(data_dir);
   }
   if (const char* dir = std::getenv("BNAS_DATA_DIR"); dir != nullptr && *dir != '\0') {
-    directories.push_back(fs::path(dir) / name);
+    add(dir);
   }
-  directories.push_back(fs::path("/usr/share/datasets") / name);
+  if (const fs::path home = data_home(); !home.empty()) {
+    add(home);
+  }
+  add("/usr/share/datasets");
   return directories;
 }
 
 // The first directory with any of the set's files: one that lacks some is an error, not passed over.
-std::optional<fs::path> find_directory(const KnownSet& set, const fs::path& data_dir) {
-  for (const fs::path& directory : search_directories(set.name, data_dir)) {
-    for (const KnownFile* file : set.files()) {
-      if (find_file(directory, file->name)) {
+std::optional<fs::path> find_directory(const PublishedSet& set, const fs::path& data_dir) {
+  for (const fs::path& directory : search_directories(set, data_dir)) {
+    for (const PublishedFile& file : all_files(set)) {
+      if (find_file(directory, file.name)) {
         return directory;
       }
     }
@@ -119,40 +109,31 @@ std::optional<fs::path> find_directory(const KnownSet& set, const fs::path& data
   return std::nullopt;
 }
 
-fs::path require_file(const KnownSet& set, const fs::path& directory, const KnownFile& file) {
-  const std::optional<fs::path> path = find_file(directory, file.name);
-  if (!path) {
-    throw Error(ErrorKind::missing, fmt::format("{} in {} is incomplete: neither {} nor {}.gz is there; to mend it, {}",
-                                                set.name, directory.string(), file.name, file.name, set.how_to_get));
+fs::path require_directory(const PublishedSet& set, const fs::path& data_dir) {
+  if (const std::optional<fs::path> directory = find_directory(set, data_dir)) {
+    return *directory;
   }
-  return *path;
+  std::vector<std::string> searched;
+  for (const fs::path& place : search_directories(set, data_dir)) {
+    searched.push_back(place.string());
+  }
+  throw Error(ErrorKind::missing, fmt::format("data set {} was not found in {}; to get it, {}", set.name,
+                                              fmt::join(searched, ", "), set.how_to_get));
 }
 
-IdxPaths locate(const KnownSet& set, const fs::path& data_dir) {
-  const std::optional<fs::path> directory = find_directory(set, data_dir);
-  if (!directory) {
-    std::vector<std::string> searched;
-    for (const fs::path& place : search_directories(set.name, data_dir)) {
-      searched.push_back(place.string());
+std::vector<fs::path> require_files(const PublishedSet& set, const fs::path& directory,
+                                    const std::vector<PublishedFile>& files) {
+  std::vector<fs::path> paths;
+  for (const PublishedFile& file : files) {
+    const std::optional<fs::path> path = find_file(directory, file.name);
+    if (!path) {
+      throw Error(ErrorKind::missing,
+                  fmt::format("{} in {} is incomplete: {} (plain, .gz or .xz) is not there; to mend it, {}", set.name,
+                              directory.string(), file.name, set.how_to_get));
     }
-    throw Error(ErrorKind::missing, fmt::format("data set {} was not found in {}; to get it, {}", set.name,
-                                                fmt::join(searched, ", "), set.how_to_get));
+    paths.push_back(*path);
   }
-  return {require_file(set, *directory, set.train_images), require_file(set, *directory, set.train_labels),
-          require_file(set, *directory, set.test_images), require_file(set, *directory, set.test_labels),
-          kKnownClasses};
-}
-
-// The files of a set that has some.
-IdxPaths paths_of(const DataConfig& config) {
-  if (config.name == kIdx) {
-    return config.idx;
-  }
-  const KnownSet* set = find_known(config.name);
-  if (set == nullptr) {
-    throw_unknown(config.name);
-  }
-  return locate(*set, config.data_dir);
+  return paths;
 }
 
 // SHA-256 of the uncompressed content, at most as much as any set here has.
@@ -170,47 +151,66 @@ std::string content_sha256(const fs::path& path) {
   } while (got == chunk.size() && total <= kMaxContent);
   if (total > kMaxContent) {
     throw Error(ErrorKind::bad_data,
-                fmt::format("{}: expected at most {} bytes, found more", path.string(), kMaxContent));
+                fmt::format("{}: expected at most {} bytes of content, found more", path.string(), kMaxContent));
   }
   return digest.hex();
 }
 
-// All known sets use the same file names: another set's labels show that data_dir names the wrong folder.
+// All IDX sets use the same file names: another set's labels show that data_dir names the wrong folder.
 void refuse_other_set(const std::string& name, const fs::path& labels) {
   const std::string digest = content_sha256(labels);
-  for (const KnownSet& set : kKnownSets) {
-    if (name != set.name && (digest == set.train_labels.sha256 || digest == set.test_labels.sha256)) {
-      throw Error(ErrorKind::bad_data, fmt::format("{} belongs to {}, expected {}", labels.string(), set.name, name));
+  for (const PublishedSet& set : published_sets()) {
+    for (const PublishedFile& file : all_files(set)) {
+      if (name != set.name && digest == file.sha256) {
+        throw Error(ErrorKind::bad_data, fmt::format("{} belongs to {}, expected {}", labels.string(), set.name, name));
+      }
     }
   }
 }
 
-Dataset load_pair(const DataConfig& config, const fs::path& images, const fs::path& labels, int classes) {
+Dataset load_published(const DataConfig& config, PartName part) {
+  const PublishedSet& set = require_known(config.name);
+  const fs::path directory = require_directory(set, config.data_dir);
+  require_files(set, directory, all_files(set));  // a set that lacks its test images is not noticed at the end
+  const std::vector<fs::path> paths = require_files(set, directory, files_of(set, part));
+  switch (set.format) {
+    case SetFormat::idx:
+      refuse_other_set(set.name, paths[1]);
+      return read_idx(paths[0], paths[1], set.classes);
+    case SetFormat::cifar10:
+      return read_cifar(paths, CifarKind::cifar10);
+    case SetFormat::cifar100:
+      return read_cifar(paths, CifarKind::cifar100);
+  }
+  throw Error(ErrorKind::internal, "[load_published] unknown format");
+}
+
+Dataset load_idx(const IdxPaths& paths, PartName part) {
+  const bool train = part == PartName::train;
+  const fs::path& images = train ? paths.train_images : paths.test_images;
+  const fs::path& labels = train ? paths.train_labels : paths.test_labels;
   if (images.empty() || labels.empty()) {
     throw Error(ErrorKind::usage, "data set idx needs the paths of its images and of its labels");
   }
-  if (config.name != kIdx) {
-    refuse_other_set(config.name, labels);
+  return read_idx(images, labels, paths.classes);
+}
+
+Dataset load_folder(const DataConfig& config, PartName part) {
+  if (config.data_dir.empty()) {
+    throw Error(ErrorKind::usage, "data set folder needs data_dir, which holds train/CLASS/ and test/CLASS/");
   }
-  Dataset data = read_idx(images, labels, classes);
+  return read_image_folder(config.data_dir, part == PartName::train ? "train" : "test", config.folder);
+}
+
+Dataset load_part(const DataConfig& config, PartName part) {
+  if (config.name == kSynthetic) {
+    return part == PartName::train ? make_synthetic_train(config.synthetic) : make_synthetic_test(config.synthetic);
+  }
+  Dataset data = config.name == kFolder ? load_folder(config, part)
+                 : config.name == kIdx  ? load_idx(config.idx, part)
+                                        : load_published(config, part);
   data.name = config.name;
   return data;
-}
-
-Dataset load_train_file(const DataConfig& config) {
-  if (config.name == kSynthetic) {
-    return make_synthetic_train(config.synthetic);
-  }
-  const IdxPaths paths = paths_of(config);
-  return load_pair(config, paths.train_images, paths.train_labels, paths.classes);
-}
-
-Dataset load_test_file(const DataConfig& config) {
-  if (config.name == kSynthetic) {
-    return make_synthetic_test(config.synthetic);
-  }
-  const IdxPaths paths = paths_of(config);
-  return load_pair(config, paths.test_images, paths.test_labels, paths.classes);
 }
 
 DatasetFileReport check_file(const fs::path& path, const std::string& expected_sha256) {
@@ -226,24 +226,56 @@ DatasetFileReport check_file(const fs::path& path, const std::string& expected_s
   return report;
 }
 
+// Of the sets whose files are known or named; pictures are too many to be listed, and are all decoded anyway.
+std::vector<DatasetFileReport> check_files(const DataConfig& config) {
+  std::vector<DatasetFileReport> reports;
+  if (config.name == kIdx) {
+    for (const fs::path& path :
+         {config.idx.train_images, config.idx.train_labels, config.idx.test_images, config.idx.test_labels}) {
+      reports.push_back(check_file(path, ""));
+    }
+  } else if (config.name != kSynthetic && config.name != kFolder) {
+    const PublishedSet& set = require_known(config.name);
+    const std::vector<PublishedFile> files = all_files(set);
+    const std::vector<fs::path> paths = require_files(set, require_directory(set, config.data_dir), files);
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      reports.push_back(check_file(paths[i], files[i].sha256));
+    }
+  }
+  return reports;
+}
+
 }  // namespace
 
-TrainValid load_train_valid(const DataConfig& config) { return split(load_train_file(config), config.split); }
+fs::path data_home() { return user_directory("XDG_DATA_HOME", ".local/share"); }
+fs::path cache_home() { return user_directory("XDG_CACHE_HOME", ".cache"); }
 
-Test load_test(const DataConfig& config) { return Test(load_test_file(config)); }
+TrainValid load_train_valid(const DataConfig& config) {
+  TrainValid parts = split(load_part(config, PartName::train), config.split);
+  if (config.expand.copies > 0) {
+    parts.train = Train(expanded(parts.train.data(), config.expand, config.split.seed));
+    parts.record +=
+        fmt::format("; expanded to {} train, {} degrees, {} pixels{}", parts.train.count(), config.expand.rotation,
+                    config.expand.shift, config.expand.lopsided ? ", lopsided" : "");
+  }
+  return parts;
+}
+
+Test load_test(const DataConfig& config) { return Test(load_part(config, PartName::test)); }
 
 std::vector<DatasetInfo> list_datasets(const fs::path& data_dir) {
   std::vector<DatasetInfo> list;
-  for (const KnownSet& set : kKnownSets) {
+  for (const PublishedSet& set : published_sets()) {
     const std::optional<fs::path> directory = find_directory(set, data_dir);
     bool complete = directory.has_value();
-    for (const KnownFile* file : set.files()) {
-      complete = complete && find_file(*directory, file->name);
+    for (const PublishedFile& file : all_files(set)) {
+      complete = complete && find_file(*directory, file.name);
     }
     list.push_back({set.name, set.description, directory.value_or(fs::path()), complete, set.how_to_get});
   }
+  list.push_back({kFolder, "PNG and JPEG pictures in train/CLASS/ and test/CLASS/", {}, true, "use files of your own"});
   list.push_back(
-      {kIdx, "any pair of IDX files, plain or .gz, given by their paths", {}, true, "use files of your own"});
+      {kIdx, "any pair of IDX files, plain, .gz or .xz, given by their paths", {}, true, "use files of your own"});
   list.push_back({kSynthetic, "made-up images of any size that a network can learn", {}, true, "needs no files"});
   return list;
 }
@@ -259,18 +291,10 @@ bool DatasetReport::ok() const {
 DatasetReport check_dataset(const DataConfig& config) {
   DatasetReport report;
   report.name = config.name;
-  if (config.name != kSynthetic) {
-    const IdxPaths paths = paths_of(config);
-    const KnownSet* set = find_known(config.name);
-    const auto known = [&](KnownFile KnownSet::*file) { return set == nullptr ? "" : (set->*file).sha256; };
-    report.files = {check_file(paths.train_images, known(&KnownSet::train_images)),
-                    check_file(paths.train_labels, known(&KnownSet::train_labels)),
-                    check_file(paths.test_images, known(&KnownSet::test_images)),
-                    check_file(paths.test_labels, known(&KnownSet::test_labels))};
-  }
+  report.files = check_files(config);
   try {
-    const Dataset train = load_train_file(config);
-    const Dataset test = load_test_file(config);
+    const Dataset train = load_part(config, PartName::train);
+    const Dataset test = load_part(config, PartName::test);
     report.train_histogram = train.histogram();
     report.test_histogram = test.histogram();
     if (train.height != test.height || train.width != test.width) {
@@ -278,6 +302,9 @@ DatasetReport check_dataset(const DataConfig& config) {
                                    test.height, test.width);
     }
   } catch (const Error& error) {
+    if (error.kind() == ErrorKind::missing || error.kind() == ErrorKind::usage) {
+      throw;
+    }
     report.problem = error.what();
   }
   return report;

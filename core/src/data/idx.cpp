@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "bnas/core/error.hpp"
@@ -49,10 +50,16 @@ class IdxReader {
     const std::uint64_t bound = source_->size_bound();
     if (source_->compressed() ? bound < whole : bound != whole) {
       bad(offset_, fmt::format("{} bytes in all, as the header says", whole),
-          fmt::format("{}{}", source_->compressed() ? "a gzip file that cannot hold more than " : "", bound));
+          fmt::format("{}{}", source_->compressed() ? "a compressed file that cannot hold more than " : "", bound));
     }
-    std::vector<std::uint8_t> content(static_cast<std::size_t>(bytes));
-    read(content);
+    // Memory grows with what was really there: a small compressed file may claim very much.
+    constexpr std::size_t kStep = std::size_t{16} << 20U;
+    std::vector<std::uint8_t> content;
+    while (content.size() < bytes) {
+      const std::size_t done = content.size();
+      content.resize(std::min<std::size_t>(bytes, done + kStep));
+      read(std::span(content).subspan(done));
+    }
     std::array<std::uint8_t, 1> beyond;
     if (source_->read(beyond) != 0) {
       bad(offset_, "the end of the file", "more bytes");

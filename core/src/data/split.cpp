@@ -54,10 +54,10 @@ SplitMode parse_split_mode(const std::string& name) {
 }
 
 TrainValid split(const Dataset& all, const SplitOptions& options) {
-  if (options.valid_count < 1 || options.valid_count >= all.count || options.max_train_images < 0) {
+  if (options.valid_count < 0 || options.valid_count >= all.count || options.max_train_images < 0) {
     throw Error(ErrorKind::usage,
                 fmt::format("cannot split {} images of {} into {} for validation and at most {} (0: all others) for "
-                            "training: both parts need at least one",
+                            "training, which needs at least one",
                             all.count, all.name, options.valid_count, options.max_train_images));
   }
   const Rows order = drawn_order(all.count, options);

@@ -2,6 +2,7 @@
 #include "bnas/core/io/byte_source.hpp"
 
 #include <fmt/format.h>
+#include <lzma.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -98,13 +99,74 @@ class GzipSource final : public ByteSource {
   bool at_member_end_ = false;
 };
 
+// One or several xz streams, checked to their ends.
+class XzSource final : public ByteSource {
+ public:
+  explicit XzSource(const std::filesystem::path& path) : file_(path) {
+    constexpr std::uint64_t kMemory = std::uint64_t{256} << 20U;  // more than any level of xz needs
+    check(lzma_stream_decoder(&decoder_, kMemory, LZMA_CONCATENATED) == LZMA_OK, "xz", "liblzma cannot start");
+  }
+  ~XzSource() override { lzma_end(&decoder_); }
+  XzSource(const XzSource&) = delete;
+  XzSource& operator=(const XzSource&) = delete;
+
+  std::size_t read(std::span<std::uint8_t> dst) override {
+    decoder_.next_out = dst.data();
+    decoder_.avail_out = dst.size();
+    while (decoder_.avail_out > 0 && !at_end_) {
+      if (decoder_.avail_in == 0 && action_ == LZMA_RUN) {
+        decoder_.next_in = input_.data();
+        decoder_.avail_in = file_.read(input_);
+        consumed_ += decoder_.avail_in;
+        action_ = decoder_.avail_in < input_.size() ? LZMA_FINISH : LZMA_RUN;
+      }
+      const lzma_ret status = lzma_code(&decoder_, action_);
+      at_end_ = status == LZMA_STREAM_END;
+      if (status != LZMA_OK && !at_end_) {
+        fail(status);
+      }
+    }
+    return dst.size() - decoder_.avail_out;
+  }
+
+  std::uint64_t size_bound() const override {
+    // A chunk of LZMA2 holds at most 2 MiB and begins with six bytes.
+    constexpr std::uint64_t kMaxRatio = (std::uint64_t{1} << 21U) / 6;
+    return file_.size() > std::numeric_limits<std::uint64_t>::max() / kMaxRatio
+               ? std::numeric_limits<std::uint64_t>::max()
+               : file_.size() * kMaxRatio;
+  }
+  bool compressed() const override { return true; }
+
+ private:
+  [[noreturn]] void fail(lzma_ret status) const {
+    const char* why = status == LZMA_BUF_ERROR        ? "the file ends within the compressed data"
+                      : status == LZMA_MEMLIMIT_ERROR ? "it needs more memory than is reasonable"
+                                                      : "its bytes are no valid xz data";
+    throw Error(ErrorKind::bad_data,
+                fmt::format("damaged xz file {}: near its byte {} of {}: {}", file_.path().string(),
+                            consumed_ - decoder_.avail_in, file_.size(), why));
+  }
+
+  InputFile file_;
+  lzma_stream decoder_ = LZMA_STREAM_INIT;
+  std::array<std::uint8_t, 1 << 16> input_;
+  std::uint64_t consumed_ = 0;
+  lzma_action action_ = LZMA_RUN;
+  bool at_end_ = false;
+};
+
 }  // namespace
 
 std::unique_ptr<ByteSource> open_byte_source(const std::filesystem::path& path) {
-  std::array<std::uint8_t, 2> magic{};
-  const bool whole = InputFile(path).read(magic) == magic.size();
-  if (whole && magic[0] == 0x1f && magic[1] == 0x8b) {
+  constexpr std::array<std::uint8_t, 6> kXz = {0xfd, '7', 'z', 'X', 'Z', 0};
+  std::array<std::uint8_t, kXz.size()> magic{};
+  const std::size_t got = InputFile(path).read(magic);
+  if (got >= 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
     return std::make_unique<GzipSource>(path);
+  }
+  if (got == magic.size() && magic == kXz) {
+    return std::make_unique<XzSource>(path);
   }
   return std::make_unique<PlainSource>(path);
 }

@@ -29,7 +29,17 @@ BNAS_HD constexpr Philox4 philox4x32(Philox4 counter, std::uint32_t key0, std::u
 BNAS_HD constexpr float uniform01(std::uint32_t bits) { return static_cast<float>(bits >> 8U) * 0x1.0p-24F; }
 
 /// What a random number is for: part of the key, so that no two uses share numbers.
-enum class RandomPurpose : std::uint32_t { init = 1, shuffle, dropout, split, augment, sample, surrogate, synthetic };
+enum class RandomPurpose : std::uint32_t {
+  init = 1,
+  shuffle,
+  dropout,
+  split,
+  augment,
+  sample,
+  surrogate,
+  synthetic,
+  expand,
+};
 
 /// A stream of random numbers: (seed, stream, purpose) name it, a 64-bit index picks a number of it.
 struct RandomKey {

@@ -2,13 +2,14 @@
 // Data sets by name.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "bnas/core/data/dataset.hpp"
+#include "bnas/core/data/expand.hpp"
+#include "bnas/core/data/image_folder.hpp"
 #include "bnas/core/data/split.hpp"
 #include "bnas/core/data/synthetic.hpp"
 
@@ -25,14 +26,17 @@ struct IdxPaths {
 
 /// Which images to use.
 struct DataConfig {
-  /// "fashion-mnist", "mnist", "idx" (by `idx`) or "synthetic" (by `synthetic`).
+  /// A published set ("fashion-mnist", "mnist", "cifar-10", "cifar-100"), "folder" (pictures below data_dir), "idx" (by
+  /// `idx`) or "synthetic" (by `synthetic`).
   std::string name = "fashion-mnist";
-  /// Where to look first for a named set: in its folder NAME, then there itself. After it $BNAS_DATA_DIR/NAME and
-  /// /usr/share/datasets/NAME.
+  /// Where to look first for a published set: in its folder, then there itself. After it $BNAS_DATA_DIR,
+  /// data_home() and /usr/share/datasets. For "folder" the ROOT of read_image_folder().
   std::filesystem::path data_dir;
   IdxPaths idx;
+  ImageFolderOptions folder;
   SyntheticSpec synthetic;
   SplitOptions split;
+  ExpandRule expand;  ///< of the training images that the split leaves, by the split's seed
 };
 
 /// Training and validation images, both from the training file. `missing` when the set is not there (says how to get
@@ -41,6 +45,12 @@ TrainValid load_train_valid(const DataConfig& config);
 
 /// The test images: for the final evaluation only.
 Test load_test(const DataConfig& config);
+
+/// Where fetched sets go unless told otherwise: $XDG_DATA_HOME/bnas or ~/.local/share/bnas; empty when neither variable
+/// is set.
+std::filesystem::path data_home();
+/// Where packed copies of pictures go: $XDG_CACHE_HOME/bnas or ~/.cache/bnas; empty when neither variable is set.
+std::filesystem::path cache_home();
 
 /// A line of the list of data sets.
 struct DatasetInfo {

@@ -18,7 +18,7 @@ const char* split_mode_name(SplitMode mode);
 SplitMode parse_split_mode(const std::string& name);
 
 struct SplitOptions {
-  std::int64_t valid_count = 5'000;
+  std::int64_t valid_count = 5'000;   ///< 0: none, for the last training of a network that is chosen
   std::int64_t max_train_images = 0;  ///< 0: all that are not for validation
   SplitMode mode = SplitMode::shuffled;
   std::uint64_t seed = 1;
@@ -33,7 +33,7 @@ struct TrainValid {
 };
 
 /// Splits `all`. The validation rows do not depend on max_train_images, and a smaller limit takes a subset of a larger
-/// one. Counts that leave a part empty are a `usage` Error.
+/// one. Counts that leave nothing to train on are a `usage` Error.
 TrainValid split(const Dataset& all, const SplitOptions& options);
 
 }  // namespace bnas
