@@ -79,7 +79,7 @@ class Child {
       const Tensor step = step_tensor(*stream_, values);
       Tensor batch(*stream_, {kBatch, 28, 28, 1}, DType::f32);
       Tensor labels(*stream_, {kBatch}, DType::i32);
-      dispatch<kernels::GatherBatch>(*stream_, images_, labels_, order_, step, batch, labels);
+      dispatch<kernels::GatherBatch>(*stream_, images_, labels_, order_, step, BatchRule{}, batch, labels);
       training_.step(batch, labels, step);
     }
   }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kVector = 4;  // values of a thread, of which bytes make 32 bits and floats 128
 constexpr unsigned kMaxImageBlocks = 65535;
+constexpr float kGrey = 127.5F;  // of pixels that are cut away
 
 struct alignas(4) FourBytes {
   std::uint8_t v[kVector];
@@ -52,7 +53,7 @@ __device__ void for_each_image(const ByteImages& data, const BatchRows& rows, in
 
 __global__ void __launch_bounds__(kBlockThreads)
     gather_batch_kernel(const __grid_constant__ ByteImages data, const __grid_constant__ BatchRows rows, int size,
-                        float* batch, std::int32_t* labels, DeviceError* error) {
+                        float offset, float* batch, std::int32_t* labels, DeviceError* error) {
   const std::int64_t values = static_cast<std::int64_t>(data.h) * data.w * data.c;
   const std::int64_t at = (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kVector;
   for_each_image(data, rows, size, labels, error, [&](int b, std::int32_t image) {
@@ -64,14 +65,14 @@ __global__ void __launch_bounds__(kBlockThreads)
         const FourBytes bytes = *reinterpret_cast<const FourBytes*>(from);
 #pragma unroll
         for (int i = 0; i < kVector; ++i) {
-          four.v[i] = normalized(bytes.v[i]);
+          four.v[i] = normalized(bytes.v[i], offset);
         }
       }
       *reinterpret_cast<FourFloats*>(to) = four;
       return;
     }
     for (int i = 0; i < kVector && at + i < values; ++i) {
-      to[i] = image < 0 ? 0.0F : normalized(from[i]);
+      to[i] = image < 0 ? 0.0F : normalized(from[i], offset);
     }
   });
 }
@@ -79,8 +80,8 @@ __global__ void __launch_bounds__(kBlockThreads)
 /// A thread takes one value.
 __global__ void __launch_bounds__(kBlockThreads)
     gather_augmented_batch_kernel(const __grid_constant__ ByteImages data, const __grid_constant__ BatchRows rows,
-                                  const __grid_constant__ AugmentRule rule, int size, float* batch,
-                                  std::int32_t* labels, DeviceError* error) {
+                                  const __grid_constant__ BatchRule rule, int size, float* batch, std::int32_t* labels,
+                                  DeviceError* error) {
   const std::int64_t values = static_cast<std::int64_t>(data.h) * data.w * data.c;
   const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const auto pixel = static_cast<std::int32_t>(at / data.c);
@@ -90,17 +91,17 @@ __global__ void __launch_bounds__(kBlockThreads)
   for_each_image(data, rows, size, labels, error, [&](int b, std::int32_t image) {
     if (threadIdx.x == 0 && image >= 0) {
       const RandomKey key = step_key(*rows.step, 0, RandomPurpose::augment);
-      change = augmentation(rule, key, static_cast<std::uint64_t>(image), data.h, data.w);
+      change = augmentation(rule.augment, key, static_cast<std::uint64_t>(image), data.h, data.w);
     }
     __syncthreads();
     if (at >= values) {
       return;
     }
     float value = 0.0F;
-    if (image >= 0 && !change.is_cut(y, x)) {
-      const std::int32_t source = change.source(y, x, data.h, data.w);
-      const std::int64_t channel = at - static_cast<std::int64_t>(pixel) * data.c;
-      value = normalized(source < 0 ? std::uint8_t{0} : data.images[image * values + source * data.c + channel]);
+    if (image >= 0) {
+      const std::uint8_t* const source =
+          data.images + image * values + (at - static_cast<std::int64_t>(pixel) * data.c);
+      value = normalized(change.is_cut(y, x) ? kGrey : change.pixel(y, x, data.h, data.w, source, data.c), rule.offset);
     }
     batch[b * values + at] = value;
   });
@@ -115,17 +116,20 @@ __global__ void advance_step_kernel(const StepValues* table, std::int64_t steps,
   }
 }
 
-bool is_valid(const ByteImages& data, const BatchRows& rows, const AugmentRule& rule) {
+bool is_within(std::int32_t value, std::int32_t most) { return value >= 0 && value <= most; }
+
+bool is_valid(const ByteImages& data, const BatchRows& rows, const BatchRule& rule) {
   constexpr std::int64_t kLimit = std::int64_t{1} << 31;  // of numbers of images, pixels and shifts
   constexpr std::int32_t kMost = 1 << 20;
   return data.count >= 0 && data.count < kLimit && data.h > 0 && data.w > 0 && data.c > 0 &&
-         static_cast<std::int64_t>(data.h) * data.w < kLimit / data.c && rows.length >= 0 && rule.shift >= 0 &&
-         rule.shift <= kMost && rule.cutout >= 0 && rule.cutout <= kMost;
+         static_cast<std::int64_t>(data.h) * data.w < kLimit / data.c && rows.length >= 0 &&
+         is_within(rule.augment.shift, kMost) && is_within(rule.augment.cutout, kMost) &&
+         is_within(rule.augment.rotation, 180) && is_within(rule.augment.crop, 90);
 }
 
 }  // namespace
 
-Status gather_batch(const ByteImages& data, const BatchRows& rows, const AugmentRule& rule, int size, float* batch,
+Status gather_batch(const ByteImages& data, const BatchRows& rows, const BatchRule& rule, int size, float* batch,
                     std::int32_t* labels, DeviceError* error, cudaStream_t stream) {
   if (!is_valid(data, rows, rule) || size < 0) {
     return invalid_argument("gather_batch: a size is not valid");
@@ -142,9 +146,9 @@ Status gather_batch(const ByteImages& data, const BatchRows& rows, const Augment
     return dim3(static_cast<unsigned>((values + block_values - 1) / block_values),
                 std::min(static_cast<unsigned>(size), kMaxImageBlocks));
   };
-  if (rule.is_identity()) {
-    gather_batch_kernel<<<grid(kBlockThreads * kVector), kBlockThreads, 0, stream>>>(data, rows, size, batch, labels,
-                                                                                     error);
+  if (rule.augment.is_identity()) {
+    gather_batch_kernel<<<grid(kBlockThreads * kVector), kBlockThreads, 0, stream>>>(data, rows, size, rule.offset,
+                                                                                     batch, labels, error);
   } else if (rows.step == nullptr) {
     return invalid_argument("gather_batch: augmentation needs a step");
   } else {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "bnas/core/data/epoch_order.hpp"
 #include "bnas/core/error.hpp"
@@ -132,13 +133,14 @@ void ChildRun::save() {
   saved_at_ = std::chrono::steady_clock::now();
 }
 
-void ChildRun::save_best() {
+void ChildRun::save_weights(const char* name) {
   TensorFile file;
-  training_.weights([&](const std::string& name, Tensor& tensor) { put_tensor(file, name, tensor, stream_); });
+  training_.weights(
+      [&](const std::string& tensor_name, Tensor& tensor) { put_tensor(file, tensor_name, tensor, stream_); });
   file.metadata["genotype"] = trial_.text;
   file.metadata["trial"] = std::to_string(trial_.id);
   file.metadata["epoch"] = std::to_string(epoch_);
-  write_file_atomic(context_.directory / kBestWeightsFile, serialize_tensors(file));
+  write_file_atomic(context_.directory / name, serialize_tensors(file));
 }
 
 std::int64_t ChildRun::batches() const {
@@ -172,7 +174,8 @@ void ChildRun::run_batch(std::int64_t size) {
   Tensor images(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32);
   Tensor labels(stream_, {size}, DType::i32);
   feed_.advance(stream_);
-  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, order_, feed_.current(), images, labels);
+  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, order_, feed_.current(), config_.recipe.batch,
+                                 images, labels);
   training_.step(images, labels, feed_.current());
 }
 
@@ -202,15 +205,19 @@ void ChildRun::run_epoch() {
     save();
     return;
   }
-  const double accuracy = training_.evaluate(valid_.images, valid_.labels);
+  const double accuracy =
+      config_.hold_out ? training_.evaluate(valid_.images, valid_.labels) : std::numeric_limits<double>::quiet_NaN();
   const double lr = learning_rate(0);
   ++epoch_;
   batch_ = 0;
   trial_.curve.push_back({static_cast<int>(epoch_), sums.loss, sums.accuracy, accuracy, lr});
-  if (trial_.best_epoch == 0 || accuracy > trial_.reward) {
-    trial_.reward = accuracy;
+  if (trial_.best_epoch == 0 || accuracy > trial_.reward || !config_.hold_out) {
+    trial_.reward = config_.hold_out ? accuracy : sums.accuracy;
     trial_.best_epoch = static_cast<int>(epoch_);
-    save_best();
+    save_weights(kBestWeightsFile);
+  }
+  if (config_.keep_last && complete()) {  // before the checkpoint that says so
+    save_weights(kLastWeightsFile);
   }
   save();
   if (complete()) {

@@ -66,6 +66,11 @@ void Recipe::validate() const {
   require_range("bop_threshold", bop_threshold, 0, 1);
   require_range("grad_clip", grad_clip, 0, 1e6);
   require_range("latent_clip", step.latent_clip, 0, 1e6);
+  require_range("augment_shift", batch.augment.shift, 0, 16384);
+  require_range("augment_cutout", batch.augment.cutout, 0, 16384);
+  require_range("augment_rotation", batch.augment.rotation, 0, 180);
+  require_range("augment_crop", batch.augment.crop, 0, 90);
+  require_range("input offset", batch.offset, 0, 2);
   require_range("bn_momentum", layers.batch_norm.momentum, 0, 1);
   require_range("bn_eps", layers.batch_norm.eps, 1e-12, 1);
 }
@@ -74,11 +79,15 @@ std::string Recipe::text() const {
   return fmt::format(
       "loss={} optimizer={} schedule={} lr={}..{} warmup={} batch={} decay={} adam_eps={} momentum={} nesterov={} "
       "bop={},{} "
-      "grad_clip={} latent_clip={} glorot_lr={} activation={} weight={} pad={} bn={},{}",
+      "grad_clip={} latent_clip={} glorot_lr={} activation_gradient={} weight_gradient={} pad={} xnor_scale={} "
+      "bn={},{} "
+      "augment=shift {},flip {},cutout {},rotation {},crop {} offset={}",
       loss, optimizer, optim::schedule_name(schedule.kind), schedule.lr_start, schedule.lr_end, schedule.warmup_epochs,
       batch_size, weight_decay, adam_eps, momentum, nesterov, bop_gamma, bop_threshold, grad_clip, step.latent_clip,
       step.glorot_lr, ops::pseudo_gradient_name(layers.activation), ops::pseudo_gradient_name(layers.weight),
-      layers.pad_value == PadValue::zero ? "zero" : "one", layers.batch_norm.momentum, layers.batch_norm.eps);
+      layers.pad_value == PadValue::zero ? "zero" : "one", layers.xnor_scale, layers.batch_norm.momentum,
+      layers.batch_norm.eps, batch.augment.shift, batch.augment.flip, batch.augment.cutout, batch.augment.rotation,
+      batch.augment.crop, batch.offset);
 }
 
 Training::Training(Stream& stream, NetworkPlan plan, const Recipe& recipe, const RandomKey& init)
@@ -90,7 +99,7 @@ Training::Training(Stream& stream, NetworkPlan plan, const Recipe& recipe, const
       correct_(Tensor::zeros(stream, {}, DType::i32)) {
   network_.parameters([this](nn::Parameter& parameter) { parameters_.push_back(&parameter); });
   optimizer_->prepare(stream_, parameters_);
-  if (recipe_.layers.weight == PseudoGradient::ste_sign) {
+  if (recipe_.layers.weight == PseudoGradient::ste_sign && !recipe_.layers.xnor_scale) {  // scales need the weights
     weight_bits_.emplace(stream_, parameters_);
   }
 }
@@ -155,7 +164,8 @@ double Training::evaluate(const Tensor& images, const Tensor& labels) {
     feed.advance(stream_);
     Tensor batch(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32);
     Tensor batch_labels(stream_, {size}, DType::i32);
-    dispatch<kernels::GatherBatch>(stream_, images, labels, order, feed.current(), batch, batch_labels);
+    dispatch<kernels::GatherBatch>(stream_, images, labels, order, feed.current(),
+                                   BatchRule{.offset = recipe_.batch.offset}, batch, batch_labels);
     Context ctx{stream_};
     const Var logits = network_.forward(ctx, Var{batch});
     dispatch<kernels::CountCorrect>(stream_, logits.value, batch_labels, correct);

@@ -73,7 +73,7 @@ double zero_cost_score(NetworkPlan plan, const LayerOptions& options, const Rand
   const Tensor order = Tensor::from_host(*stream, {images.count}, std::span<const std::int32_t>(rows));
   Tensor batch(*stream, {images.count, images.height, images.width, images.channels}, DType::f32);
   Tensor labels(*stream, {images.count}, DType::i32);
-  dispatch<kernels::GatherBatch>(*stream, all.images, all.labels, order, Tensor{}, batch, labels);
+  dispatch<kernels::GatherBatch>(*stream, all.images, all.labels, order, Tensor{}, BatchRule{}, batch, labels);
 
   std::vector<BinaryCode> codes(static_cast<std::size_t>(images.count));
   std::int64_t bits = 0;

@@ -88,6 +88,53 @@ TEST_F(LayersTest, DepthwiseAndDenseBinarizeToo) {
   expect_equal(host(forward(dense, rows)), test::dense_oracle(signed_input(rows), signs(dense)));
 }
 
+/// y = mean |w| of the filter times the layer of signs; the gradient of both parts reaches the latent weights.
+TEST_F(LayersTest, XnorScalesMultiplyEachFilter) {
+  const Binarization scaled{.scale = true};
+  BinaryConv2d conv(*stream_, "conv", {3, 4, 3, 3}, {}, key_, scaled);
+  BinaryDepthwiseConv2d depthwise(*stream_, "depthwise", {3, 3, 3, 3}, {}, key_, scaled);
+  BinaryDense dense(*stream_, "dense", 7, 4, key_, scaled);
+  const Array image = input({1, 4, 4, 3}), rows = input({2, 7});
+  const auto expect_scaled = [&](Module& module, const Array& x, Array unscaled, bool filters_last) {
+    const Array w = values(module);
+    const std::int64_t count = filters_last ? w.shape.channels() : w.shape[0], size = w.size() / count;
+    std::vector<double> scale(static_cast<std::size_t>(count));
+    for (std::int64_t i = 0; i < w.size(); ++i) {
+      scale[static_cast<std::size_t>(filters_last ? i % count : i / size)] +=
+          std::fabs(w[i]) / static_cast<double>(size);
+    }
+    for (std::int64_t i = 0; i < unscaled.size(); ++i) {
+      unscaled[i] *= scale[static_cast<std::size_t>(i % count)];
+    }
+    const Var y = forward(module, x);
+    EXPECT_EQ(y.value.dtype(), DType::f32);
+    expect_equal(host(y), unscaled, 1e-5);
+  };
+  expect_scaled(conv, image, test::conv2d_oracle(signed_input(image), signs(conv), {}), false);
+  expect_scaled(depthwise, image, test::depthwise_oracle(signed_input(image), signs(depthwise), {}), true);
+  expect_scaled(dense, rows, test::dense_oracle(signed_input(rows), signs(dense)), false);
+
+  // Of L = sum of y: dL/dalpha_o = sum of x . sign(w_o), so dL/dw_oi = alpha_o sum x_i + sign(w_oi) dL/dalpha_o / n.
+  Tape tape(*stream_);
+  ctx_.tape = &tape;
+  const Var y = forward(dense, rows);
+  tape.backward(y, Tensor::full(*stream_, y.shape(), 1.0F));
+  const Array w = values(dense), s = signs(dense), xs = signed_input(rows);
+  dense.parameters([&](Parameter& p) {
+    const Array gradient = test::download(*stream_, p.grad);
+    for (std::int64_t o = 0; o < 4; ++o) {
+      double alpha = 0.0, dot = 0.0;
+      for (std::int64_t i = 0; i < 7; ++i) {
+        alpha += std::fabs(w[o * 7 + i]) / 7.0;
+        dot += (xs[i] + xs[7 + i]) * s[o * 7 + i];
+      }
+      for (std::int64_t i = 0; i < 7; ++i) {
+        EXPECT_NEAR(gradient[o * 7 + i], alpha * (xs[i] + xs[7 + i]) + s[o * 7 + i] * dot / 7.0, 1e-5);
+      }
+    }
+  });
+}
+
 TEST_F(LayersTest, FloatLayersUseTheirWeightsAsTheyAre) {
   Conv2d conv(*stream_, "conv", {3, 4, 1, 3}, {}, key_);
   const Array image = input({1, 4, 4, 3});
@@ -163,6 +210,25 @@ TEST_F(LayersTest, BatchNormStartsAsThePlainNormalization) {
   expected.values = {-1.0, -1.0, 1.0, 1.0};
   expect_equal(host(forward(norm, x)), expected, 1e-5);
   expect_equal(host(norm.forward_sign(ctx_, Var{test::upload(*stream_, x, DType::f32)})), expected);
+}
+
+TEST_F(LayersTest, BatchNormOfRowsPoolsImagesColumnsAndChannels) {
+  constexpr std::int64_t kN = 2, kH = 3, kRow = 4 * 5;  // width times channels
+  BatchNorm norm(*stream_, "norm", kH);
+  const Array x = input({kN, kH, 4, 5});
+  Array expected = x;
+  for (std::int64_t h = 0; h < kH; ++h) {
+    const auto each = [&](auto&& visit) {
+      for (std::int64_t i = 0; i < kN * kRow; ++i) {
+        visit((i / kRow * kH + h) * kRow + i % kRow);
+      }
+    };
+    double mean = 0.0, variance = 0.0;
+    each([&](std::int64_t i) { mean += x[i] / (kN * kRow); });
+    each([&](std::int64_t i) { variance += (x[i] - mean) * (x[i] - mean) / (kN * kRow); });
+    each([&](std::int64_t i) { expected[i] = (x[i] - mean) / std::sqrt(variance + 1e-5); });
+  }
+  expect_equal(host(norm.forward_rows(ctx_, Var{test::upload(*stream_, x, DType::f32)})), expected, 1e-5);
 }
 
 TEST_F(LayersTest, SequentialRunsInOrderAndTrainsEveryParameter) {

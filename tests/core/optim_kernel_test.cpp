@@ -227,7 +227,7 @@ TEST_F(OptimKernel, GatherBatchNormalizesBytesToPlusMinusOne) {
       Tensor labels = garbage(Shape{4}, DType::i32);
       run<kernels::GatherBatch>(tensor(Shape{5, 3, width, 1}, DType::u8, images),
                                 tensor(Shape{5}, DType::i32, {9, 8, 7, 6, 5}), tensor(Shape{7}, DType::i32, order),
-                                step_tensor(*stream_, {.first_row = 2}), batch, labels);
+                                step_tensor(*stream_, {.first_row = 2}), BatchRule{}, batch, labels);
       expect_equal(values(batch), want);
       expect_equal(values(labels), {5, 9, 5, 7});
       EXPECT_EQ(*std::min_element(want.begin(), want.end()), -1.0);
@@ -236,12 +236,59 @@ TEST_F(OptimKernel, GatherBatchNormalizesBytesToPlusMinusOne) {
   });
 }
 
+TEST_F(OptimKernel, GatherBatchMovesBytesIntoOtherRanges) {
+  Tensor batch = garbage(Shape{1, 1, 3, 1}, DType::f32), labels = garbage(Shape{1}, DType::i32);
+  run<kernels::GatherBatch>(tensor(Shape{1, 1, 3, 1}, DType::u8, {0, 51, 255}), tensor(Shape{1}, DType::i32, {4}),
+                            tensor(Shape{1}, DType::i32, {0}), Tensor(), BatchRule{.offset = 2.0F}, batch, labels);
+  expect_equal(values(batch), {-2.0, 51.0F / 127.5F - 2.0F, 0.0});
+}
+
+// What the rule says of each image, pixel by pixel; images are their own samples, whatever their row.
+TEST_F(OptimKernel, GatherBatchAugments) {
+  constexpr int kH = 5, kW = 6, kC = 2;
+  std::vector<std::uint8_t> bytes;
+  for (int i = 0; i < 2 * kH * kW * kC; ++i) {
+    bytes.push_back(static_cast<std::uint8_t>(i * 37));
+  }
+  const Values images(bytes.begin(), bytes.end());
+  const RandomKey random{3, 4, RandomPurpose::dropout};
+  RandomKey key = random.derive(0);
+  key.purpose = RandomPurpose::augment;
+  for (const AugmentRule& rule :
+       {AugmentRule{.shift = 2}, AugmentRule{.flip = true}, AugmentRule{.shift = 1, .cutout = 3},
+        AugmentRule{.flip = true, .rotation = 30, .crop = 50}}) {
+    Values want;
+    for (const std::uint64_t sample : {1U, 0U, 1U}) {
+      const Augmentation change = augmentation(rule, key, sample, kH, kW);
+      for (int y = 0; y < kH; ++y) {
+        for (int x = 0; x < kW; ++x) {
+          for (int c = 0; c < kC; ++c) {
+            const float pixel =
+                change.is_cut(y, x) ? 127.5F : change.pixel(y, x, kH, kW, bytes.data() + sample * kH * kW * kC + c, kC);
+            want.push_back(pixel / 127.5F - 1.0F);
+          }
+        }
+      }
+    }
+    Tensor batch = garbage(Shape{3, kH, kW, kC}, DType::f32), labels = garbage(Shape{3}, DType::i32);
+    run<kernels::GatherBatch>(tensor(Shape{2, kH, kW, kC}, DType::u8, images), tensor(Shape{2}, DType::i32, {8, 9}),
+                              tensor(Shape{3}, DType::i32, {1, 0, 1}), step_tensor(*stream_, {.random = random}),
+                              BatchRule{rule}, batch, labels);
+    expect_equal(values(batch), want);
+    EXPECT_THROW(
+        run<kernels::GatherBatch>(tensor(Shape{2, kH, kW, kC}, DType::u8, images), tensor(Shape{2}, DType::i32, {8, 9}),
+                                  tensor(Shape{3}, DType::i32, {1, 0, 1}), Tensor(), BatchRule{rule}, batch, labels),
+        Error)
+        << "random numbers need a step";
+  }
+}
+
 TEST_F(OptimKernel, GatherBatchNamesABadIndex) {
   Tensor batch = garbage(Shape{1, 1, 1, 1}, DType::f32);
   Tensor labels = garbage(Shape{1}, DType::i32);
   try {
     run<kernels::GatherBatch>(tensor(Shape{2, 1, 1, 1}, DType::u8, {1, 2}), tensor(Shape{2}, DType::i32, {0, 1}),
-                              tensor(Shape{1}, DType::i32, {2}), Tensor(), batch, labels);
+                              tensor(Shape{1}, DType::i32, {2}), Tensor(), BatchRule{}, batch, labels);
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "[gather_batch] cpu: order[0] is 2, expected 0 <= value < 2");

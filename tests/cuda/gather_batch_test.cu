@@ -50,7 +50,7 @@ struct Case {
     out.back() = 255;
     return out;
   }
-  Status gather(const AugmentRule& rule, cudaStream_t stream) const {
+  Status gather(const BatchRule& rule, cudaStream_t stream) const {
     const ByteImages data{d_images.data(), d_labels.data(), 6, h, w, c};
     return gather_batch(data, {d_order.data(), 7, step.data()}, rule, 5, batch.data(), batch_labels.data(),
                         error.data(), stream);
@@ -59,7 +59,7 @@ struct Case {
     return static_cast<float>(images[static_cast<std::size_t>(((image * h + y) * w + x) * c + channel)]) / 127.5F -
            1.0F;
   }
-  /// Pixel by pixel: cut, then outside, then a pixel of the image, flipped.
+  /// Pixel by pixel, where nothing is turned or enlarged: cut, then outside, then a pixel of the image, flipped.
   Floats oracle(const AugmentRule& rule) const {
     RandomKey key = RandomKey{3, 4, RandomPurpose::sample}.derive(0);
     key.purpose = RandomPurpose::augment;
@@ -102,10 +102,42 @@ TEST(GatherBatch, Augments) {
     for (const AugmentRule& rule :
          {AugmentRule{2, false, 0}, AugmentRule{0, true, 0}, AugmentRule{0, false, 3}, AugmentRule{1, true, 2}}) {
       const Case it(h, w, c);
-      capture_and_replay(stream, 2, [&](cudaStream_t s) { return it.gather(rule, s); });
+      capture_and_replay(stream, 2, [&](cudaStream_t s) { return it.gather({rule}, s); });
       EXPECT_EQ(it.batch.download(), it.oracle(rule));
       EXPECT_EQ(it.batch_labels.download(), (Ints{4, 8, 6, 6, 9}));
     }
+  }
+}
+
+// The host computes the same bits; tests/portable/ compares it with float64.
+TEST(GatherBatch, TurnsAndEnlargesAsTheHostDoes) {
+  const TestStream stream;
+  for (const auto& [h, w, c] : kShapes) {
+    const BatchRule rule{{.shift = 1, .flip = true, .cutout = 2, .rotation = 45, .crop = 60}, 2.0F};
+    const Case it(h, w, c);
+    capture_and_replay(stream, 2, [&](cudaStream_t s) { return it.gather(rule, s); });
+    RandomKey key = it.values.random.derive(0);
+    key.purpose = RandomPurpose::augment;
+    Floats want;
+    for (std::size_t b = 0; b < 5; ++b) {
+      const int image = it.order[2 + b];
+      const Augmentation a = augmentation(rule.augment, key, static_cast<std::uint64_t>(image), h, w);
+      for (int i = 0; i < h * w * c; ++i) {
+        const int y = i / c / w, x = i / c % w;
+        const std::uint8_t* source = it.images.data() + image * h * w * c + i % c;
+        want.push_back((a.is_cut(y, x) ? 127.5F : a.pixel(y, x, h, w, source, c)) / 127.5F - 2.0F);
+      }
+    }
+    EXPECT_EQ(it.batch.download(), want);
+  }
+}
+
+TEST(GatherBatch, RefusesRulesOutOfRange) {
+  const TestStream stream;
+  const Case it(2, 2, 1);
+  for (const AugmentRule& rule : {AugmentRule{.shift = -1}, AugmentRule{.cutout = -1}, AugmentRule{.rotation = 181},
+                                  AugmentRule{.rotation = -1}, AugmentRule{.crop = 91}, AugmentRule{.crop = -1}}) {
+    EXPECT_EQ(it.gather({rule}, stream.get()).code, StatusCode::invalid_argument);
   }
 }
 
@@ -118,7 +150,7 @@ TEST(GatherBatch, WithoutAStepBeginsAtRowZero) {
   stream.synchronize();
   EXPECT_EQ(it.batch_labels.download(), (Ints{9, 9, 4, 8, 6}));
   EXPECT_EQ(
-      gather_batch(data, rows, {.shift = 1}, 5, it.batch.data(), it.batch_labels.data(), nullptr, stream.get()).code,
+      gather_batch(data, rows, {{.shift = 1}}, 5, it.batch.data(), it.batch_labels.data(), nullptr, stream.get()).code,
       StatusCode::invalid_argument);
 }
 
@@ -139,7 +171,7 @@ TEST(GatherBatch, NotesAnImageThatDoesNotExist) {
       order[4] = bad;
       it.d_order.upload(order);
       const AugmentRule rule{augmented ? 1 : 0};
-      require_ok(it.gather(rule, stream.get()));
+      require_ok(it.gather({rule}, stream.get()));
       stream.synchronize();
       Floats want = it.oracle(rule);
       std::fill(want.begin() + 8, want.begin() + 12, 0.0F);

@@ -102,9 +102,41 @@ TEST_P(StepKernels, BatchesFollowTheFeed) {
   const Values want_labels[] = {{7, 8}, {9, 7}};
   for (int i = 0; i < 2; ++i) {
     feed.advance(*stream_);
-    dispatch<kernels::GatherBatch>(*stream_, images, all_labels, order, feed.current(), batch, labels);
+    dispatch<kernels::GatherBatch>(*stream_, images, all_labels, order, feed.current(), BatchRule{}, batch, labels);
     expect_near(batch, want[i]);
     expect_near(labels, want_labels[i]);
+  }
+}
+
+/// Every device finds the same bits: whole pixels, bilinear means of turned and enlarged images, cut boxes.
+TEST_P(StepKernels, AugmentedBatchesAreThoseOfTheCpu) {
+  constexpr std::int64_t kH = 9, kW = 7, kC = 3, kCount = 4;
+  Values bytes;
+  for (std::int64_t i = 0; i < kCount * kH * kW * kC; ++i) {
+    bytes.push_back(static_cast<double>(i * 89 % 256));
+  }
+  const RandomKey random{5, 6, RandomPurpose::dropout};
+  const auto gather = [&](Stream& stream, const BatchRule& rule) {
+    const auto on = [&](const Shape& shape, const Values& values, DType dtype) {
+      Array array(shape);
+      array.values = values;
+      return upload(stream, array, dtype);
+    };
+    Tensor batch(stream, {3, kH, kW, kC}, DType::f32), labels(stream, {3}, DType::i32);
+    dispatch<kernels::GatherBatch>(stream, on({kCount, kH, kW, kC}, bytes, DType::u8),
+                                   on({kCount}, {1, 2, 3, 4}, DType::i32), on({4}, {0, 3, 1, 2}, DType::i32),
+                                   step_tensor(stream, {.first_row = 1, .random = random}), rule, batch, labels);
+    return batch.to_host(stream);
+  };
+  const auto cpu = test_stream({});
+  std::vector<float> plain;
+  for (const BatchRule& rule :
+       {BatchRule{}, BatchRule{{.shift = 2, .flip = true}}, BatchRule{{.rotation = 25}}, BatchRule{{.crop = 40}},
+        BatchRule{{.shift = 1, .flip = true, .cutout = 3, .rotation = 180, .crop = 90}, 2.0F}}) {
+    const std::vector<float> got = gather(*stream_, rule), want = gather(*cpu, rule);
+    EXPECT_EQ(got, want) << rule.augment.rotation << ", " << rule.augment.crop;
+    EXPECT_NE(got, plain);
+    plain = plain.empty() ? got : plain;
   }
 }
 
@@ -115,8 +147,8 @@ TEST_P(StepKernels, AnImageThatDoesNotExistIsNamed) {
   Tensor batch(*stream_, {1, 1, 1, 1}, DType::f32);
   Tensor labels(*stream_, {1}, DType::i32);
   const auto gather = [&](double image) {
-    dispatch<kernels::GatherBatch>(*stream_, images, all_labels, tensor({1}, {image}, DType::i32), Tensor(), batch,
-                                   labels);
+    dispatch<kernels::GatherBatch>(*stream_, images, all_labels, tensor({1}, {image}, DType::i32), Tensor(),
+                                   BatchRule{}, batch, labels);
     stream_->synchronize();
   };
   try {

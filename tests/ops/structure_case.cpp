@@ -282,6 +282,40 @@ std::vector<OpCase> structure_cases() {
   return cases;
 }
 
+OpCase rows_case(const std::string& name, const Input& x, bool and_back) {
+  OpCase c;
+  c.op = and_back ? "channels_to_rows" : "rows_to_channels";
+  c.name = name;
+  c.inputs = {x};
+  const Shape images = x.shape;
+  c.build = [and_back, images](Context& ctx, const std::vector<Var>& in) {
+    const Var columns = ops::rows_to_channels(ctx, in[0]);
+    return and_back ? ops::channels_to_rows(ctx, columns, images) : columns;
+  };
+  c.oracle = [and_back](const Arrays& in) {
+    const Shape& s = in[0].shape;
+    if (and_back) {
+      return in[0];
+    }
+    Array y(Shape{s[0], s[2] * s[3], s[1]});
+    for (std::int64_t i = 0; i < y.size(); ++i) {
+      const std::int64_t h = i % s[1], rest = i / s[1] % (s[2] * s[3]), n = i / s[1] / (s[2] * s[3]);
+      y[i] = in[0][(n * s[1] + h) * s[2] * s[3] + rest];
+    }
+    return y;
+  };
+  c.reason = "values are moved";
+  c.gradient = Gradient::jacobian;
+  return c;
+}
+
+const bool kRowsAdded = add_cases({
+    rows_case("one", Input::real({1, 1, 1, 1}), false),
+    rows_case("rows", Input::real({2, 5, 4, 33}), false),
+    rows_case("integers", Input::integers({2, 3, 2, 5}, DType::i16, -300, 300), false),
+    rows_case("there_and_back", Input::real({2, 4, 3, 17}), true),
+});
+
 const bool kAdded = add_cases(structure_cases());
 
 }  // namespace

@@ -49,7 +49,7 @@ TEST(LaunchCount, OfAStepOfTheDefaultChild) {
     Tensor images(*stream, {kBatch, 28, 28, 1}, DType::f32);
     Tensor labels(*stream, {kBatch}, DType::i32);
     feed.advance(*stream);
-    dispatch<kernels::GatherBatch>(*stream, all_images, all_labels, order, feed.current(), images, labels);
+    dispatch<kernels::GatherBatch>(*stream, all_images, all_labels, order, feed.current(), BatchRule{}, images, labels);
     training.step(images, labels, feed.current());
   });
   step->run();  // as it is; the next run is captured and launched as a graph

@@ -2,6 +2,7 @@
 #include "bnas/core/nn/batch_norm.hpp"
 
 #include "bnas/core/nn/init.hpp"
+#include "bnas/core/ops/structure.hpp"
 
 namespace bnas::nn {
 
@@ -15,6 +16,10 @@ BatchNorm::BatchNorm(Stream& stream, const std::string& name, std::int64_t chann
 
 Var BatchNorm::forward(Context& ctx, const Var& x) {
   return ops::batch_norm(ctx, x, use(ctx, gamma_), use(ctx, beta_), stats_, options_);
+}
+
+Var BatchNorm::forward_rows(Context& ctx, const Var& x) {
+  return ops::channels_to_rows(ctx, forward(ctx, ops::rows_to_channels(ctx, x)), x.shape());
 }
 
 Var BatchNorm::forward_sign(Context& ctx, const Var& x) {

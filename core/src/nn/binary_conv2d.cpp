@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/core/nn/binary_conv2d.hpp"
 
-#include "bnas/core/nn/binarized_weights.hpp"
 #include "bnas/core/nn/init.hpp"
 #include "bnas/core/ops/binary.hpp"
 #include "bnas/core/ops/linear.hpp"
+#include "nn/binary_layer.hpp"
 
 namespace bnas::nn {
 
@@ -19,10 +19,11 @@ BinaryConv2d::BinaryConv2d(Stream& stream, const std::string& name, const ConvSi
 }
 
 Var BinaryConv2d::forward(Context& ctx, const Var& x) {
-  const Var w = weight_bits(ctx, weight_, binarization_.weight);
-  return binarization_.input
-             ? ops::binary_conv2d(ctx, ops::sign(ctx, x, binarization_.activation), w, geometry_, binarization_.sums)
-             : ops::conv2d(ctx, ops::to_float(ctx, x), w, geometry_);
+  return run_binary_layer(ctx, weight_, binarization_, [&](const Var& w) {
+    return binarization_.input ? ops::binary_conv2d(ctx, ops::sign(ctx, x, binarization_.activation), w, geometry_,
+                                                    binarization_.sums && !binarization_.scale)
+                               : ops::conv2d(ctx, ops::to_float(ctx, x), w, geometry_);
+  });
 }
 
 BinaryDepthwiseConv2d::BinaryDepthwiseConv2d(Stream& stream, const std::string& name, const ConvSize& size,
@@ -38,10 +39,11 @@ BinaryDepthwiseConv2d::BinaryDepthwiseConv2d(Stream& stream, const std::string& 
 }
 
 Var BinaryDepthwiseConv2d::forward(Context& ctx, const Var& x) {
-  const Var w = weight_bits(ctx, weight_, binarization_.weight);
-  return binarization_.input
-             ? ops::binary_depthwise_conv2d(ctx, ops::sign(ctx, x, binarization_.activation), w, geometry_)
-             : ops::depthwise_conv2d(ctx, ops::to_float(ctx, x), w, geometry_);
+  return run_binary_layer(ctx, weight_, binarization_, [&](const Var& w) {
+    return binarization_.input
+               ? ops::binary_depthwise_conv2d(ctx, ops::sign(ctx, x, binarization_.activation), w, geometry_)
+               : ops::depthwise_conv2d(ctx, ops::to_float(ctx, x), w, geometry_);
+  });
 }
 
 }  // namespace bnas::nn

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/core/nn/binary_dense.hpp"
 
-#include "bnas/core/nn/binarized_weights.hpp"
 #include "bnas/core/nn/init.hpp"
 #include "bnas/core/ops/binary.hpp"
 #include "bnas/core/ops/linear.hpp"
+#include "nn/binary_layer.hpp"
 
 namespace bnas::nn {
 
@@ -17,10 +17,11 @@ BinaryDense::BinaryDense(Stream& stream, const std::string& name, std::int64_t i
 }
 
 Var BinaryDense::forward(Context& ctx, const Var& x) {
-  const Var w = weight_bits(ctx, weight_, binarization_.weight);
-  return binarization_.input
-             ? ops::binary_dense(ctx, ops::sign(ctx, x, binarization_.activation), w, binarization_.sums)
-             : ops::dense(ctx, ops::to_float(ctx, x), w);
+  return run_binary_layer(ctx, weight_, binarization_, [&](const Var& w) {
+    return binarization_.input ? ops::binary_dense(ctx, ops::sign(ctx, x, binarization_.activation), w,
+                                                   binarization_.sums && !binarization_.scale)
+                               : ops::dense(ctx, ops::to_float(ctx, x), w);
+  });
 }
 
 }  // namespace bnas::nn

@@ -35,6 +35,19 @@ Var map_by_result(Context& ctx, const Var& x) {
   });
 }
 
+/// x, read as `matrices` (N,A,B), with the last two axes exchanged; the result is given the shape `out`.
+Var exchange_axes(Context& ctx, const char* op, const Var& x, const Shape& matrices, const Shape& out) {
+  const Shape exchanged{matrices[0], matrices[2], matrices[1]};
+  Tensor y(ctx.stream, exchanged, DType::f32);
+  dispatch<kernels::Transpose>(ctx.stream, x.value.reshaped(matrices), y);
+  return ctx.record(op, y.reshaped(out), {x}, {}, [matrices, exchanged](BackwardContext& bw) {
+    write_gradient(bw.stream(), bw.dx(0), [&](Tensor& dx) {
+      Tensor back = dx.reshaped(matrices);
+      dispatch<kernels::Transpose>(bw.stream(), bw.dy().reshaped(exchanged), back);
+    });
+  });
+}
+
 /// The same values under another shape: bits whose padding would move are unpacked and packed again.
 Tensor reshape_values(Stream& stream, const Tensor& x, const Shape& shape) {
   if (x.can_reshape(shape)) {
@@ -136,6 +149,21 @@ Var flatten(Context& ctx, const Var& x) {
   }
   Tensor y = reshape_values(ctx.stream, x.value, {shape[0], shape.numel() / shape[0]});
   return ctx.record("flatten", std::move(y), {x}, {}, [](BackwardContext& bw) { bw.pass(0); });
+}
+
+Var rows_to_channels(Context& ctx, const Var& x) {
+  constexpr const char* kOp = "rows_to_channels";
+  require_defined(kOp, "input", x.value);
+  require_rank(kOp, "input", x.value, 4);
+  const Shape& s = x.shape();
+  return exchange_axes(ctx, kOp, to_float(ctx, x), {s[0], s[1], s[2] * s[3]}, {s[0], s[2] * s[3], s[1]});
+}
+
+Var channels_to_rows(Context& ctx, const Var& x, const Shape& images) {
+  constexpr const char* kOp = "channels_to_rows";
+  require_dtype(kOp, "input", x.value, {DType::f32});
+  require_shape(kOp, "input", x.value, {images[0], images[2] * images[3], images[1]});
+  return exchange_axes(ctx, kOp, x, x.shape(), images);
 }
 
 Var relu(Context& ctx, const Var& x) { return map_by_result<kernels::Relu, kernels::ReluBackward>(ctx, x); }

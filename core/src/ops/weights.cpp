@@ -12,8 +12,8 @@ namespace {
 std::int64_t filters_of(const char* op, const Var& w) {
   require_dtype(op, "weights", w.value, {DType::f32});
   const int rank = w.shape().rank();
-  if (rank != 3 && rank != 4) {
-    fail(op, fmt::format("weights {}, expected (O,KH,KW,C) or (KH,KW,C)", w.shape().text()));
+  if (rank < 2 || rank > 4) {
+    fail(op, fmt::format("weights {}, expected (O,KH,KW,C), (O,C) or (KH,KW,C)", w.shape().text()));
   }
   return rank == 3 ? w.shape().channels() : w.shape()[0];
 }

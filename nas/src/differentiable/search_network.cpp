@@ -92,7 +92,7 @@ double SearchNetwork::accuracy(const DeviceImages& data, int batch_size) {
     const std::int64_t size = std::min<std::int64_t>(batch_size, count - begin);
     Tensor images(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32), labels(stream_, {size}, DType::i32);
     dispatch<kernels::GatherBatch>(stream_, data.images, data.labels, order, step_tensor(stream_, {.first_row = begin}),
-                                   images, labels);
+                                   BatchRule{}, images, labels);
     Context ctx{stream_};
     const Var logits = net_.forward(ctx, Var{images});
     dispatch<kernels::CountCorrect>(stream_, logits.value, labels, correct);

@@ -222,7 +222,8 @@ void SearchRun::gather(const Tensor& order, const StepFeed& feed, std::int64_t s
   const Shape& shape = train_.images.shape();
   images = Tensor(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32);
   labels = Tensor(stream_, {size}, DType::i32);
-  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, order, feed.current(), images, labels);
+  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, order, feed.current(), BatchRule{}, images,
+                                 labels);
 }
 
 /// One pass over the weights' half: before each step on weights, one on the architecture where it is trained.

@@ -22,6 +22,7 @@ kernels::ReluBackward::Signature relu_backward;
 kernels::Dropout::Signature dropout;
 kernels::ConcatChannels::Signature concat_channels;
 kernels::SliceChannels::Signature slice_channels;
+kernels::Transpose::Signature transpose;
 kernels::AddBias::Signature add_bias;
 kernels::SumRows::Signature sum_rows;
 

@@ -16,12 +16,12 @@ HWY_BEFORE_NAMESPACE();
 namespace bnas::cpu::HWY_NAMESPACE {
 namespace {
 
-/// y = x / 127.5 - 1. A division, as the formula says: multiplying by a rounded 1 / 127.5 gives other bits.
-void normalize(std::int64_t n, const std::uint8_t* x, float* y) {
-  const FloatVec one = hn::Set(FloatTag(), 1.0F);
+/// normalized() of bytes.
+void normalize(std::int64_t n, const std::uint8_t* x, float offset, float* y) {
+  const FloatVec shift = hn::Set(FloatTag(), offset);
   const FloatVec half_range = hn::Set(FloatTag(), 127.5F);
   map_floats(n, y, false,
-             [&](std::int64_t i) HWY_ATTR { return hn::Sub(hn::Div(load_floats(x + i), half_range), one); });
+             [&](std::int64_t i) HWY_ATTR { return hn::Sub(hn::Div(load_floats(x + i), half_range), shift); });
 }
 
 }  // namespace
@@ -31,9 +31,27 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace bnas::cpu {
 HWY_EXPORT(normalize);
+namespace {
+
+/// One image (H,W,C), changed.
+void augment_image(const Augmentation& change, const Shape& all, const std::uint8_t* image, float offset, float* out) {
+  constexpr float kGrey = 127.5F;
+  const auto h = static_cast<std::int32_t>(all[1]), w = static_cast<std::int32_t>(all[2]);
+  const std::int64_t channels = all[3];
+  for (std::int32_t y = 0; y < h; ++y) {
+    for (std::int32_t x = 0; x < w; ++x) {
+      const bool cut = change.is_cut(y, x);
+      for (std::int64_t channel = 0; channel < channels; ++channel) {
+        *out++ = normalized(cut ? kGrey : change.pixel(y, x, h, w, image + channel, channels), offset);
+      }
+    }
+  }
+}
+
+}  // namespace
 
 void gather_batch(Stream& /*stream*/, const Tensor& images, const Tensor& all_labels, const Tensor& order,
-                  const Tensor& step, Tensor& batch, Tensor& labels) {
+                  const Tensor& step, const BatchRule& rule, Tensor& batch, Tensor& labels) {
   expect("gather_batch", "images", images, DType::u8);
   const Shape& all = images.shape();
   if (all.rank() != 4) {
@@ -44,7 +62,10 @@ void gather_batch(Stream& /*stream*/, const Tensor& images, const Tensor& all_la
   expect("gather_batch", "labels", labels, DType::i32);
   const std::int64_t size = labels.numel();
   expect("gather_batch", "batch", batch, DType::f32, Shape{size, all[1], all[2], all[3]});
-  const std::int64_t first = step.defined() ? read_step("gather_batch", step).first_row : 0;
+  const bool augmented = !rule.augment.is_identity();
+  check(step.defined() || !augmented, "gather_batch", "augmentation needs a step");
+  const StepValues values = step.defined() ? read_step("gather_batch", step) : StepValues{};
+  const std::int64_t first = values.first_row;
   check(first >= 0 && first + size <= order.numel(), "gather_batch",
         "rows " + std::to_string(first) + " to " + std::to_string(first + size) + " of an order of " +
             std::to_string(order.numel()));
@@ -54,8 +75,15 @@ void gather_batch(Stream& /*stream*/, const Tensor& images, const Tensor& all_la
     if (index[b] < 0 || index[b] >= all[0]) {
       throw_out_of_range("gather_batch", "order", first + b, index[b], all[0]);
     }
-    HWY_DYNAMIC_DISPATCH(normalize)
-    (pixels, images.data<std::uint8_t>() + index[b] * pixels, batch.data<float>() + b * pixels);
+    const std::uint8_t* image = images.data<std::uint8_t>() + index[b] * pixels;
+    if (augmented) {
+      const Augmentation change =
+          augmentation(rule.augment, step_key(values, 0, RandomPurpose::augment), static_cast<std::uint64_t>(index[b]),
+                       static_cast<std::int32_t>(all[1]), static_cast<std::int32_t>(all[2]));
+      augment_image(change, all, image, rule.offset, batch.data<float>() + b * pixels);
+    } else {
+      HWY_DYNAMIC_DISPATCH(normalize)(pixels, image, rule.offset, batch.data<float>() + b * pixels);
+    }
     labels.data<std::int32_t>()[b] = all_labels.data<std::int32_t>()[index[b]];
   }
 }

@@ -22,6 +22,7 @@ void register_elementwise(KernelTable& table) {
   table.add<kernels::Dropout>(dropout);
   table.add<kernels::ConcatChannels>(concat_channels);
   table.add<kernels::SliceChannels>(slice_channels);
+  table.add<kernels::Transpose>(transpose);
   table.add<kernels::AddBias>(add_bias);
   table.add<kernels::SumRows>(sum_rows);
 }

@@ -13,20 +13,20 @@ namespace {
 
 void write(float& to, float value, GradMode mode) { to = mode == GradMode::accumulate ? to + value : value; }
 
-/// Which filter and which tap weight i of (O,KH,KW,C) or depthwise (KH,KW,C) belongs to.
+/// Which filter and which tap weight i of (O,KH,KW,C), (O,C) or depthwise (KH,KW,C) belongs to.
 class Layout {
  public:
   Layout(const char* op, const Tensor& w) {
     expect(op, "w", w, DType::f32);
     const int rank = w.shape().rank();
-    if (rank != 3 && rank != 4) {
-      throw_unexpected(op, "w", w, "f32 (O,KH,KW,C) or (KH,KW,C)");
+    if (rank < 2 || rank > 4) {
+      throw_unexpected(op, "w", w, "f32 (O,KH,KW,C), (O,C) or (KH,KW,C)");
     }
     depthwise_ = rank == 3;
     size_ = w.numel();
     channels_ = w.shape().channels();
     filters_ = depthwise_ ? channels_ : w.shape()[0];
-    taps_ = w.shape()[-3] * w.shape()[-2];
+    taps_ = rank == 2 ? 1 : w.shape()[-3] * w.shape()[-2];
   }
 
   std::int64_t size() const { return size_; }

@@ -7,6 +7,7 @@
 #include "bnas/cuda/channels.hpp"
 #include "bnas/cuda/concat_bits.hpp"
 #include "bnas/cuda/fill.hpp"
+#include "bnas/cuda/transpose.hpp"
 
 namespace bnas::cuda_backend {
 namespace {
@@ -37,6 +38,18 @@ void scale(Stream& stream, const Tensor& x, float factor, Tensor& y, GradMode mo
   call.expect("y", y, DType::f32, x.shape());
   call.require(
       cuda::scale(x.data<float>(), x.numel(), factor, y.data<float>(), mode == GradMode::accumulate, call.stream()));
+}
+
+void transpose(Stream& stream, const Tensor& x, Tensor& y) {
+  const Call call("transpose", stream);
+  call.expect("x", x, DType::f32);
+  const Shape& shape = x.shape();
+  if (shape.rank() != 3) {
+    call.fail("x has shape " + shape.text() + ", expected rank 3");
+  }
+  call.expect("y", y, DType::f32, Shape{shape[0], shape[2], shape[1]});
+  call.require(cuda::transpose(x.data<float>(), shape[0], static_cast<int>(shape[1]), static_cast<int>(shape[2]),
+                               y.data<float>(), call.stream()));
 }
 
 void sigmoid(Stream& stream, const Tensor& x, Tensor& y) {
@@ -127,6 +140,7 @@ void register_elementwise(KernelTable& table) {
   table.add<kernels::Fill>(fill);
   table.add<kernels::Copy>(copy);
   table.add<kernels::Add>(add);
+  table.add<kernels::Transpose>(transpose);
   table.add<kernels::Scale>(scale);
   table.add<kernels::Sigmoid>(sigmoid);
   table.add<kernels::SigmoidBackward>(sigmoid_backward);

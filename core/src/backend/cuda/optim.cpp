@@ -81,7 +81,7 @@ void sum_squares(Stream& stream, const Tensor& x, Tensor& sum, GradMode mode) {
 }
 
 void gather_batch(Stream& stream, const Tensor& images, const Tensor& all_labels, const Tensor& order,
-                  const Tensor& step, Tensor& batch, Tensor& labels) {
+                  const Tensor& step, const BatchRule& rule, Tensor& batch, Tensor& labels) {
   const Call call("gather_batch", stream);
   call.expect("images", images, DType::u8);
   const Shape& all = images.shape();
@@ -96,7 +96,7 @@ void gather_batch(Stream& stream, const Tensor& images, const Tensor& all_labels
   const cuda::ByteImages data{images.data<std::uint8_t>(), all_labels.data<std::int32_t>(), all[0],
                               static_cast<int>(all[1]),    static_cast<int>(all[2]),        static_cast<int>(all[3])};
   const cuda::BatchRows rows{order.data<std::int32_t>(), order.numel(), step.defined() ? call.step(step) : nullptr};
-  call.require(cuda::gather_batch(data, rows, {}, static_cast<int>(size), batch.data<float>(),
+  call.require(cuda::gather_batch(data, rows, rule, static_cast<int>(size), batch.data<float>(),
                                   labels.data<std::int32_t>(), call.error(), call.stream()));
 }
 

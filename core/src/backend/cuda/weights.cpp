@@ -11,10 +11,10 @@ namespace {
 cuda::FilterLayout layout_of(const Call& call, const Tensor& w) {
   call.expect("w", w, DType::f32);
   const Shape& s = w.shape();
-  if (s.rank() != 3 && s.rank() != 4) {
-    call.fail("w is " + s.text() + ", expected (O,KH,KW,C) or (KH,KW,C)");
+  if (s.rank() < 2 || s.rank() > 4) {
+    call.fail("w is " + s.text() + ", expected (O,KH,KW,C), (O,C) or (KH,KW,C)");
   }
-  return {s.rank() == 3 ? s[2] : s[0], s[-3] * s[-2], s[-1], s.rank() == 3};
+  return {s.rank() == 3 ? s[2] : s[0], s.rank() == 2 ? 1 : s[-3] * s[-2], s[-1], s.rank() == 3};
 }
 
 /// Whether `scale` has one entry for all weights; it may have one for each filter instead.

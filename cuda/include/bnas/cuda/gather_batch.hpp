@@ -29,10 +29,10 @@ struct BatchRows {
 };
 
 /// batch (size, h, w, c) f32 = normalized(images[order[first_row + b]]), augmented by `rule` with the key
-/// step_key(*step, 0, augment) and the image's number as its sample; cut pixels are 0. labels (size) likewise.
-/// A number outside the data set, and a row outside the order, is noted in `error` (a row as an entry that is itself);
-/// that image is 0 and its label -1. One launch. Every rule but the identity needs a step.
-Status gather_batch(const ByteImages& data, const BatchRows& rows, const AugmentRule& rule, int size, float* batch,
+/// step_key(*step, 0, augment) and the image's number as its sample; cut pixels are grey (127.5). labels (size)
+/// likewise. A number outside the data set, and a row outside the order, is noted in `error` (a row as an entry that is
+/// itself); that image is 0 and its label -1. One launch. Every rule but the identity needs a step.
+Status gather_batch(const ByteImages& data, const BatchRows& rows, const BatchRule& rule, int size, float* batch,
                     std::int32_t* labels, DeviceError* error, cudaStream_t stream);
 
 /// *current = table[*counter], then *counter += 1; all on the device. A counter outside [0, steps) is noted in `error`

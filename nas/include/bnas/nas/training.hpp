@@ -10,6 +10,7 @@
 #include "bnas/core/optim/optimizer.hpp"
 #include "bnas/core/optim/schedule.hpp"
 #include "bnas/nas/network.hpp"
+#include "bnas/portable/augment.hpp"
 #include "bnas/portable/step_values.hpp"
 
 namespace bnas::nas {
@@ -29,6 +30,7 @@ struct Recipe {
   float grad_clip = 0.0F;  ///< global norm; 0: none
   optim::StepOptions step;
   LayerOptions layers;
+  BatchRule batch;  ///< the range of inputs, and how training images are augmented
 
   /// usage Error naming the key and, for a wrong word, the nearest one.
   void validate() const;
@@ -79,7 +81,7 @@ class Training {
   Network network_;
   std::vector<nn::Parameter*> parameters_;
   std::unique_ptr<optim::Optimizer> optimizer_;
-  std::optional<nn::BinarizedWeights> weight_bits_;  // with the straight-through estimator
+  std::optional<nn::BinarizedWeights> weight_bits_;  // with the straight-through estimator and no scales
   Tensor loss_sum_;                                  // f32 scalar: sum of batch losses times batch sizes
   Tensor correct_;                                   // i32 scalar
   std::size_t saved_bytes_ = 0;

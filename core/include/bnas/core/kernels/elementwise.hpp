@@ -127,6 +127,12 @@ struct SliceChannels {
   using Signature = void(Stream&, const Tensor& dy, std::int64_t begin, Tensor& dx, GradMode mode);
 };
 
+/// y (N,B,A) = x (N,A,B) with its last two axes exchanged; f32.
+struct Transpose {
+  static constexpr const char* name = "transpose";
+  using Signature = void(Stream&, const Tensor& x, Tensor& y);
+};
+
 /// y (rows, C) = x + bias (C), y may alias x; f32.
 struct AddBias {
   static constexpr const char* name = "add_bias";

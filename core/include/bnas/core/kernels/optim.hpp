@@ -7,6 +7,7 @@
 
 #include "bnas/core/kernel_table.hpp"
 #include "bnas/core/tape.hpp"
+#include "bnas/portable/augment.hpp"
 #include "bnas/portable/optimizer_rules.hpp"
 #include "bnas/portable/step_values.hpp"
 
@@ -58,13 +59,14 @@ struct SumSquares {
   using Signature = void(Stream&, const Tensor& x, Tensor& sum, GradMode mode);
 };
 
-/// batch (B,H,W,C) f32 = images[order[first + b]] / 127.5 - 1, so that bytes 0..255 become [-1, 1]; labels (B) i32
-/// likewise. images u8 (N,H,W,C), all_labels i32 (N), order i32 with at least first + B entries in [0, N): others are
-/// an Error naming the entry. `first` is the step's first_row, 0 where `step` is undefined.
+/// batch (B,H,W,C) f32 = images[order[first + b]] / 127.5 - offset of the rule (1: bytes become [-1, 1]), augmented as
+/// the rule says with the key step_key(step, 0, augment) and the image's number as its sample; labels (B) i32 likewise.
+/// images u8 (N,H,W,C), all_labels i32 (N), order i32 with at least first + B entries in [0, N): others are an Error
+/// naming the entry. `first` is the step's first_row, 0 where `step` is undefined; only the identity can do without it.
 struct GatherBatch {
   static constexpr const char* name = "gather_batch";
   using Signature = void(Stream&, const Tensor& images, const Tensor& all_labels, const Tensor& order,
-                         const Tensor& step, Tensor& batch, Tensor& labels);
+                         const Tensor& step, const BatchRule& rule, Tensor& batch, Tensor& labels);
 };
 
 /// current = table[counter], then counter (scalar i32) += 1. table u8 holds StepValues one after another, current one.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernel tags: binary weights with amplitudes, and the gradients of their latent weights. A filter is w[o] of w
-// (O,KH,KW,C), or channel c of depthwise w (KH,KW,C); n is its number of weights. All f32.
+// (O,KH,KW,C) or (O,C), or channel c of depthwise w (KH,KW,C); n is its number of weights. All f32.
 #pragma once
 
 #include "bnas/core/kernel_table.hpp"

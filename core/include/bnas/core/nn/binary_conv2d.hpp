@@ -24,6 +24,8 @@ struct Binarization {
   bool input = true;
   /// An integer result carries the sums of its channels (ops::binary_conv2d): a batch norm is behind it.
   bool sums = false;
+  /// Outputs are multiplied by the mean of |w| of their filter (XNOR-Net, Rastegari et al. 2016); the result is f32.
+  bool scale = false;
 };
 
 /// Convolution with binary weights, no bias. Latent weights (O,KH,KW,C) start uniform in [-1, 1).

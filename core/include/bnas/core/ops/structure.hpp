@@ -21,6 +21,10 @@ Var concat_channels(Context& ctx, const std::vector<Var>& inputs);
 Var add(Context& ctx, const Var& a, const Var& b);
 /// (N, ...) -> (N, product of the rest), in row-major order. Bits whose channels do not fill words are repacked.
 Var flatten(Context& ctx, const Var& x);
+/// (N,H,W,C) -> (N,W*C,H), f32: rows of images take the place of channels.
+Var rows_to_channels(Context& ctx, const Var& x);
+/// Its inverse: (N,W*C,H) -> `images` (N,H,W,C).
+Var channels_to_rows(Context& ctx, const Var& x, const Shape& images);
 Var relu(Context& ctx, const Var& x);
 Var sigmoid(Context& ctx, const Var& x);
 /// Zero with probability `rate` in training, identity in eval. `rescale` multiplies by 1 / (1 - rate) in training.

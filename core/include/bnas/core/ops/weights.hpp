@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Binary filters of a sign and an amplitude, whose latent weights are trained by more than the straight-through
-// estimator. Latent weights are f32 (O,KH,KW,C), or depthwise (KH,KW,C) with one filter per channel.
+// estimator. Latent weights are f32 (O,KH,KW,C), (O,C) of dense layers, or depthwise (KH,KW,C)
+// with one filter per channel.
 #pragma once
 
 #include "bnas/core/tape.hpp"
