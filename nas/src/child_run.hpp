@@ -14,6 +14,7 @@
 namespace bnas::nas {
 
 inline constexpr const char* kBestWeightsFile = "best.safetensors";
+inline constexpr const char* kLastWeightsFile = "last.safetensors";
 
 /// One child from its checkpoint, or from nothing, to its result. Every random number is keyed by seed, trial, epoch
 /// and step, so that a continued run repeats an undisturbed one bit for bit.
@@ -33,7 +34,7 @@ class ChildRun {
   float learning_rate(std::int64_t batch) const;
   void feed_epoch();
   void run_batch(std::int64_t size);
-  void save_best();
+  void save_weights(const char* file);
   bool complete() const { return diverged_ || epoch_ >= trial_.budget.epochs; }
 
   Stream& stream_;

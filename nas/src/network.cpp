@@ -30,11 +30,14 @@ ops::Geometry geometry_of(const LayerSpec& layer, PadValue pad_value) {
   return geometry;
 }
 
-/// `normalized`: a batch norm is the only reader.
-std::unique_ptr<nn::Module> make_module(Stream& stream, const PlanNode& node, const PlanNode& input, bool normalized,
+/// `normalized`: a batch norm of channels is the only reader.
+std::unique_ptr<nn::Module> make_module(Stream& stream, const NetworkPlan& plan, std::size_t index, bool normalized,
                                         const LayerOptions& options, const RandomKey& key) {
+  const PlanNode& node = plan.nodes[index];
+  const PlanNode& input = plan.nodes[static_cast<std::size_t>(node.inputs[0])];
   const nn::ConvSize size{input.c, node.c, node.layer.kh, node.layer.kw};
-  const nn::Binarization binarization{options.activation, options.weight, input.value != ValueKind::pixels, normalized};
+  const nn::Binarization binarization{options.activation, options.weight, !plan.reads_real(index), normalized,
+                                      options.xnor_scale};
   const ops::Geometry geometry = geometry_of(node.layer, options.pad_value);
   switch (node.layer.kind) {
     case LayerKind::conv:
@@ -68,14 +71,16 @@ Network::Network(Stream& stream, NetworkPlan plan, const LayerOptions& options, 
     const PlanNode& node = plan_.nodes[i];
     const auto before = static_cast<std::size_t>(node.inputs[0]);
     auto layer = std::make_unique<Layer>();
-    const PlanNode& last_reader = plan_.nodes[static_cast<std::size_t>(last_use_[i])];
-    const bool normalized = readers[i] == 1 && last_reader.layer.kind == LayerKind::batch_norm;
-    layer->module = make_module(stream, node, plan_.nodes[before], normalized, options_, init.derive(i));
+    const auto reader = static_cast<std::size_t>(last_use_[i]);
+    const bool normalized =
+        readers[i] == 1 && plan_.nodes[reader].layer.kind == LayerKind::batch_norm && !plan_.norms_rows(reader);
+    layer->module = make_module(stream, plan_, i, normalized, options_, init.derive(i));
     if (node.layer.kind == LayerKind::batch_norm) {
-      layer->norm = std::make_unique<nn::BatchNorm>(stream, node.name, node.c, options_.batch_norm);
+      const int size = plan_.norms_rows(i) ? node.h : node.c;
+      layer->norm = std::make_unique<nn::BatchNorm>(stream, node.name, size, options_.batch_norm);
     }
     if (node.layer.kind == LayerKind::sign && layers_[before]->norm && readers[before] == 1 &&
-        options_.activation == PseudoGradient::ste_sign) {
+        !plan_.norms_rows(before) && options_.activation == PseudoGradient::ste_sign) {
       layers_[before]->fused_sign = true;
       layer->skip = true;
     }
@@ -98,18 +103,24 @@ Var Network::run(Context& ctx, std::size_t index, std::vector<Var>& values, std:
   const PlanNode& node = plan_.nodes[index];
   Layer& layer = *layers_[index];
   const auto input = [&](std::size_t i = 0) -> const Var& { return values[static_cast<std::size_t>(node.inputs[i])]; };
-  const bool pixels = plan_.nodes[static_cast<std::size_t>(node.inputs[0])].value == ValueKind::pixels;
   switch (node.layer.kind) {
     case LayerKind::conv:
     case LayerKind::depthwise:
     case LayerKind::dense:
-      return layer.module->forward(ctx, pixels ? input() : signed_input(ctx, node.inputs[0], values, signs));
+      return layer.module->forward(
+          ctx, plan_.reads_real(index) ? input() : signed_input(ctx, node.inputs[0], values, signs));
     case LayerKind::real_dense:
       return layer.module->forward(ctx, ops::to_float(ctx, input()));
     case LayerKind::batch_norm:
-      return layer.fused_sign ? layer.norm->forward_sign(ctx, input()) : layer.norm->forward(ctx, input());
+      return plan_.norms_rows(index) ? layer.norm->forward_rows(ctx, input())
+             : layer.fused_sign      ? layer.norm->forward_sign(ctx, input())
+                                     : layer.norm->forward(ctx, input());
     case LayerKind::sign:
       return layer.skip ? input() : signed_input(ctx, node.inputs[0], values, signs);
+    case LayerKind::relu:
+      return ops::relu(ctx, input());
+    case LayerKind::dropout:
+      return ops::dropout(ctx, input(), node.layer.rate, node.layer.rescale);
     case LayerKind::max_pool:
       return ops::max_pool(ctx, input(), node.layer.kh, geometry_of(node.layer, options_.pad_value));
     case LayerKind::avg_pool:

@@ -27,7 +27,7 @@ class Builder {
         registry_(registry),
         config_(config),
         real_blocks_(space_.combine == Combine::add),
-        plan_(config.height, config.width, config.channels) {}
+        plan_(config.height, config.width, config.channels, config.activation, config.norm_axis) {}
 
   NetworkPlan build(const Genotype& genotype) && {
     int previous = 0;
@@ -146,6 +146,12 @@ class Builder {
       const std::string name = fmt::format("dense{}", i);
       LayerSpec dense = LayerSpec::of(pnas && last ? LayerKind::real_dense : LayerKind::dense);
       dense.out_channels = config_.dense[i];
+      if (const float rate = i == 0 ? config_.dropout_input : config_.dropout_hidden; rate > 0.0F) {
+        if (dense.kind == LayerKind::dense && plan_.node(value).value != ValueKind::binary) {
+          value = plan_.append(LayerSpec::of(LayerKind::sign), {value}, name + ".input_sign");
+        }
+        value = plan_.append(LayerSpec::dropout(rate, config_.dropout_rescale), {value}, name + ".dropout");
+      }
       value = plan_.append(dense, {value}, name);
       value = plan_.append(LayerSpec::of(LayerKind::batch_norm), {value}, name + ".batch_norm");
       if (!last) {
@@ -176,7 +182,17 @@ void NetworkConfig::validate(SpaceKind kind) const {
   require(!dense.empty() && in_range(dense), fmt::format("dense must be numbers from 1 to {}", kMaxWidth));
   require(dense.back() == classes,
           fmt::format("dense ends with {}, but the data set has {} classes", dense.back(), classes));
+  for (const float rate : {dropout_input, dropout_hidden}) {
+    require(rate >= 0.0F && rate < 1.0F, fmt::format("dropout is {}, must be at least 0 and below 1", rate));
+  }
   require(stem_stride >= 1 && stem_stride <= 4, fmt::format("stem_stride is {}, must be 1 to 4", stem_stride));
+}
+
+std::string NetworkConfig::text() const {
+  return fmt::format("cells={} filters={} dense={} stem_stride={} activation={} norm={} dropout={},{}{}", cells,
+                     fmt::join(filters, ","), fmt::join(dense, ","), stem_stride, activation_name(activation),
+                     norm_axis == nn::NormAxis::row ? "row" : "channel", dropout_input, dropout_hidden,
+                     dropout_rescale ? " rescaled" : "");
 }
 
 NetworkPlan build_network_plan(const SearchSpace& space, const Genotype& genotype, const OperationRegistry& registry,

@@ -9,10 +9,16 @@
 namespace bnas::nas {
 
 const char* layer_kind_name(LayerKind kind) {
-  constexpr const char* kNames[] = {"input",  "conv", "depthwise", "batch_norm",      "sign",  "max_pool",  "avg_pool",
-                                    "concat", "add",  "flatten",   "global_avg_pool", "dense", "real_dense"};
+  constexpr const char* kNames[] = {"input", "conv",    "depthwise",       "batch_norm", "sign",
+                                    "relu",  "dropout", "max_pool",        "avg_pool",   "concat",
+                                    "add",   "flatten", "global_avg_pool", "dense",      "real_dense"};
   static_assert(std::size(kNames) == static_cast<std::size_t>(LayerKind::real_dense) + 1);
   return kNames[static_cast<std::size_t>(kind)];
+}
+
+const char* activation_name(Activation activation) {
+  constexpr const char* kNames[] = {"sign", "relu", "identity"};
+  return kNames[static_cast<std::size_t>(activation)];
 }
 
 LayerSpec LayerSpec::conv(int kh, int kw, int out_channels, int stride) {
@@ -26,12 +32,30 @@ LayerSpec LayerSpec::pool(LayerKind kind, int k, int stride) {
   return {.kind = kind, .kh = k, .kw = k, .stride = stride};
 }
 
-PlanBuilder::PlanBuilder(int height, int width, int channels) {
+LayerSpec LayerSpec::dropout(float rate, bool rescale) {
+  return {.kind = LayerKind::dropout, .rate = rate, .rescale = rescale};
+}
+
+PlanBuilder::PlanBuilder(int height, int width, int channels, Activation activation, nn::NormAxis norm_axis) {
+  plan_.activation = activation;
+  plan_.norm_axis = norm_axis;
   plan_.nodes.push_back({LayerSpec::of(LayerKind::input), {}, "input", height, width, channels, ValueKind::pixels});
 }
 
-int PlanBuilder::append(const LayerSpec& layer, const std::vector<int>& inputs, const std::string& name) {
+LayerSpec PlanBuilder::as_planned(const LayerSpec& layer) const {
+  LayerSpec out = layer;
+  if (layer.kind == LayerKind::sign && plan_.activation == Activation::relu) {
+    out.kind = LayerKind::relu;
+  }
+  return out;
+}
+
+int PlanBuilder::append(const LayerSpec& given, const std::vector<int>& inputs, const std::string& name) {
   check(!inputs.empty(), "plan", "layer " + name + " has no input");
+  if (given.kind == LayerKind::sign && plan_.activation == Activation::identity) {
+    return inputs[0];
+  }
+  const LayerSpec layer = as_planned(given);
   PlanNode out{layer, inputs, name, node(inputs[0]).h, node(inputs[0]).w, node(inputs[0]).c, node(inputs[0]).value};
   const auto windowed = [&](ValueKind value) {
     out.h = (out.h + layer.stride - 1) / layer.stride;  // SAME
@@ -56,6 +80,8 @@ int PlanBuilder::append(const LayerSpec& layer, const std::vector<int>& inputs, 
       windowed(out.value == ValueKind::pixels ? ValueKind::pixels : ValueKind::real);
       break;
     case LayerKind::batch_norm:
+    case LayerKind::relu:
+    case LayerKind::dropout:
       out.value = ValueKind::real;
       break;
     case LayerKind::sign:
@@ -98,7 +124,7 @@ int PlanBuilder::append(const LayerSpec& layer, const std::vector<int>& inputs, 
 
 int PlanBuilder::chain(const std::vector<LayerSpec>& layers, int input, const std::string& prefix) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    input = append(layers[i], {input}, fmt::format("{}.{}.{}", prefix, i, layer_kind_name(layers[i].kind)));
+    input = append(layers[i], {input}, fmt::format("{}.{}.{}", prefix, i, layer_kind_name(as_planned(layers[i]).kind)));
   }
   return input;
 }
@@ -107,9 +133,21 @@ void PlanBuilder::end_cell(int index) {
   plan_.cell_shapes.push_back(fmt::format("{}x{}x{}", node(index).h, node(index).w, node(index).c));
 }
 
+bool NetworkPlan::reads_real(std::size_t index) const {
+  const PlanNode& input = nodes[static_cast<std::size_t>(nodes[index].inputs[0])];
+  return activation != Activation::sign || input.value == ValueKind::pixels || input.layer.kind == LayerKind::dropout;
+}
+
+bool NetworkPlan::norms_rows(std::size_t index) const {
+  const LayerKind before = nodes[static_cast<std::size_t>(nodes[index].inputs[0])].layer.kind;
+  const bool image = before != LayerKind::dense && before != LayerKind::real_dense;
+  return image && norm_axis == nn::NormAxis::row;
+}
+
 NetworkCost NetworkPlan::cost() const {
   NetworkCost cost;
-  for (const PlanNode& out : nodes) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const PlanNode& out = nodes[i];
     if (out.inputs.empty()) {
       continue;
     }
@@ -130,24 +168,29 @@ NetworkCost NetworkPlan::cost() const {
         cost.real_macs += std::int64_t{in.c} * out.c;
         break;
       case LayerKind::batch_norm:
-        cost.real_weights += 4 * std::int64_t{out.c};  // gamma, beta, running mean and variance
+        cost.real_weights += 4 * std::int64_t{norms_rows(i) ? out.h : out.c};  // gamma, beta, running mean and variance
         break;
       default:
         break;
     }
     cost.binary_weights += weights;
-    (in.value == ValueKind::pixels ? cost.real_macs : cost.binary_macs) += weights * pixels;
+    const bool real = in.value == ValueKind::pixels || activation != Activation::sign;
+    (real ? cost.real_macs : cost.binary_macs) += weights * pixels;
   }
   return cost;
 }
 
 std::string NetworkPlan::signature() const {
-  std::string text;
+  std::string text = activation == Activation::sign ? "" : fmt::format("{} activations\n", activation_name(activation));
+  text += norm_axis == nn::NormAxis::row ? "norms of rows\n" : "";
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const PlanNode& node = nodes[i];
     text += fmt::format("{} {} {}x{}/{}{} -> {}x{}x{} [{}]\n", i, layer_kind_name(node.layer.kind), node.layer.kh,
                         node.layer.kw, node.layer.stride, node.layer.shifted_grid ? " shifted" : "", node.h, node.w,
                         node.c, fmt::join(node.inputs, " "));
+    if (node.layer.kind == LayerKind::dropout) {
+      text += fmt::format("  rate {}{}\n", node.layer.rate, node.layer.rescale ? ", rescaled" : "");
+    }
   }
   return text;
 }

@@ -14,14 +14,15 @@ namespace {
 constexpr int kRecipeVersion = 2;  // raised when the same configuration trains differently than before
 
 /// Of each number that a layer puts out, for as long as a step lasts.
-double kept_bytes(const PlanNode& node, bool signed_later) {
+double kept_bytes(const NetworkPlan& plan, std::size_t index, bool scaled, bool signed_later) {
   constexpr double kBit = 1.0 / 8.0;
+  const PlanNode& node = plan.nodes[index];
   switch (node.layer.kind) {
     case LayerKind::conv:
-    case LayerKind::depthwise:
-      return 2.0;  // dot products, which batch norm reads again
-    case LayerKind::batch_norm:
-      return signed_later ? 2.0 * kBit : 4.0;  // signs and the mask of their gradient
+    case LayerKind::depthwise:  // dot products, which batch norm reads again, and scaled ones
+      return (plan.reads_real(index) ? 4.0 : 2.0) + (scaled ? 4.0 : 0.0);
+    case LayerKind::batch_norm:  // signs and the mask of their gradient, or numbers; rows as channels
+      return plan.norms_rows(index) ? 6.0 : signed_later ? 2.0 * kBit : 4.0;
     case LayerKind::sign:
       return 2.0 * kBit;
     default:
@@ -41,19 +42,18 @@ SupervisedTask::SupervisedTask(const SearchSpace& space, const OperationRegistry
   config_.network.validate(space.config().kind);
   config_.recipe.validate();
   registry.require(space.config().operators);
-  if (train.count() == 0 || valid.count() == 0) {
-    throw Error(ErrorKind::usage, fmt::format("{} training and {} validation images: both must be at least 1",
-                                              train.count(), valid.count()));
+  if (train.count() == 0 || (valid.count() > 0) != config_.hold_out) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} training and {} validation images: expected some to train on, and {} to choose by",
+                            train.count(), valid.count(), config_.hold_out ? "some" : "none"));
   }
   train_images_ = train.count();
   data_digest_ = train.data().digest() + "/" + valid.data().digest();
 }
 
 std::string SupervisedTask::fingerprint() const {
-  const NetworkConfig& network = config_.network;
-  return fmt::format("v{} data={} seed={} cells={} filters={} dense={} stem_stride={} {}", kRecipeVersion, data_digest_,
-                     config_.seed, network.cells, fmt::join(network.filters, ","), fmt::join(network.dense, ","),
-                     network.stem_stride, config_.recipe.text());
+  return fmt::format("v{} data={} seed={} {} {}{}", kRecipeVersion, data_digest_, config_.seed, config_.network.text(),
+                     config_.recipe.text(), config_.hold_out ? "" : " no validation");
 }
 
 NetworkPlan SupervisedTask::plan(const Genotype& genotype) const {
@@ -79,7 +79,7 @@ std::uint64_t SupervisedTask::memory(const Genotype& genotype) const {
   for (std::size_t i = 0; i < network.nodes.size(); ++i) {
     const PlanNode& node = network.nodes[i];
     const double numbers = static_cast<double>(config_.recipe.batch_size) * node.h * node.w * node.c;
-    kept += numbers * kept_bytes(node, signed_later[i]);
+    kept += numbers * kept_bytes(network, i, config_.recipe.layers.xnor_scale, signed_later[i]);
     largest = std::max(largest, 4.0 * numbers);
   }
   const double last_batch = static_cast<double>(train_images_ % config_.recipe.batch_size) / config_.recipe.batch_size;

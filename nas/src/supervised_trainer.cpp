@@ -4,6 +4,7 @@
 #include "bnas/core/backend.hpp"
 #include "bnas/core/io/tensor_io.hpp"
 #include "bnas/core/ops/binary.hpp"
+#include "bnas/core/ops/weights.hpp"
 #include "child_run.hpp"
 
 namespace bnas::nas {
@@ -34,7 +35,7 @@ SupervisedTrainer::SupervisedTrainer(const SearchSpace& space, const OperationRe
       device_(device),
       stream_(backend_for(device).make_stream()),
       train_(upload(*stream_, train.data())),
-      valid_(upload(*stream_, valid.data())) {}
+      valid_(valid.count() > 0 ? upload(*stream_, valid.data()) : DeviceImages{}) {}
 
 Trial SupervisedTrainer::train(const Trial& trial, const ChildContext& context) {
   const auto stream = backend_for(device_).make_stream();
@@ -46,9 +47,8 @@ Trial SupervisedTrainer::train(const Trial& trial, const ChildContext& context) 
   return result;
 }
 
-std::unique_ptr<Training> SupervisedTrainer::load_best(const Trial& trial, const std::filesystem::path& directory,
-                                                       Stream& stream) const {
-  const std::filesystem::path path = directory / kBestWeightsFile;
+std::unique_ptr<Training> SupervisedTrainer::load(const Trial& trial, const std::filesystem::path& path,
+                                                  Stream& stream) const {
   const TensorFile file = read_tensors(path);
   auto training = std::make_unique<Training>(stream, task_.plan(trial.genotype), task_.config().recipe, RandomKey{});
   training->weights(
@@ -60,13 +60,21 @@ double SupervisedTrainer::measure(const Trial& trial, const ChildContext& contex
   const auto stream = backend_for(device_).make_stream();
   const Watched watched(context, *stream);
   const DeviceImages images = upload(*stream, test.data());
-  return load_best(trial, context.directory, *stream)->evaluate(images.images, images.labels);
+  return load(trial, context.directory / kBestWeightsFile, *stream)->evaluate(images.images, images.labels);
 }
 
 void SupervisedTrainer::export_best(const Trial& trial, const std::filesystem::path& directory,
                                     const std::filesystem::path& out) const {
+  export_weights(trial, directory / kBestWeightsFile, out, "");
+  if (task_.config().keep_last) {
+    export_weights(trial, directory / kLastWeightsFile, out, "last-");
+  }
+}
+
+void SupervisedTrainer::export_weights(const Trial& trial, const std::filesystem::path& from,
+                                       const std::filesystem::path& out, const std::string& prefix) const {
   const auto stream = backend_for(device_).make_stream();
-  const auto training = load_best(trial, directory, *stream);
+  const auto training = load(trial, from, *stream);
   TensorFile latent;
   TensorFile packed;
   training->network().parameters([&](nn::Parameter& parameter) {
@@ -74,6 +82,10 @@ void SupervisedTrainer::export_best(const Trial& trial, const std::filesystem::p
     if (parameter.role == nn::ParamRole::latent_binary) {
       Context ctx{*stream};
       put_tensor(packed, parameter.name + "_bits", ops::sign(ctx, Var{parameter.value}).value, *stream);
+      if (task_.config().recipe.layers.xnor_scale) {
+        put_tensor(packed, parameter.name + "_scale",
+                   ops::filter_scale(ctx, Var{parameter.value}, ops::ScaleScope::filter, 0.0F).value, *stream);
+      }
     } else {
       put_tensor(packed, parameter.name, parameter.value, *stream);
     }
@@ -87,8 +99,8 @@ void SupervisedTrainer::export_best(const Trial& trial, const std::filesystem::p
     file->metadata["trial"] = std::to_string(trial.id);
   }
   std::filesystem::create_directories(out);
-  write_file_atomic(out / "latent.safetensors", serialize_tensors(latent));
-  write_file_atomic(out / "weights.safetensors", serialize_tensors(packed));
+  write_file_atomic(out / (prefix + "latent.safetensors"), serialize_tensors(latent));
+  write_file_atomic(out / (prefix + "weights.safetensors"), serialize_tensors(packed));
 }
 
 }  // namespace bnas::nas

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "bnas/core/error.hpp"
@@ -104,6 +105,104 @@ TEST(NetworkBuilder, DistinctPnasGenotypesAreDistinctNetworks) {
 
 TEST(NetworkBuilder, DistinctFlatGenotypesAreDistinctNetworks) {
   expect_distinct_networks(SearchSpace(SpaceConfig::flat(kAllOperators, 2)), NetworkConfig{});
+}
+
+std::vector<std::string> kinds(const NetworkPlan& plan, std::size_t from) {
+  std::vector<std::string> names;
+  for (std::size_t i = from; i < plan.nodes.size(); ++i) {
+    names.emplace_back(layer_kind_name(plan.nodes[i].layer.kind));
+  }
+  return names;
+}
+
+std::size_t head_of(const NetworkPlan& plan) {
+  std::size_t at = 0;
+  while (plan.nodes[at].name != "head") {
+    ++at;
+  }
+  return at;
+}
+
+TEST(NetworkBuilder, DropoutStandsBeforeDenseLayersAndTakesSigns) {
+  NetworkConfig config;
+  config.filters = {8};
+  config.dense = {20, 16, 10};
+  config.dropout_input = 0.25F;
+  config.dropout_hidden = 0.5F;
+  const SearchSpace pnas(SpaceConfig::pnas({"3x3 bconv"}, 1));
+  const NetworkPlan plan = build_network_plan(pnas, Genotype{{{-1, 0, -1, 0}}}, OperationRegistry::builtin(), config);
+  EXPECT_THAT(kinds(plan, head_of(plan)),
+              ElementsAre("global_avg_pool", "sign", "dropout", "dense", "batch_norm", "sign", "dropout", "dense",
+                          "batch_norm", "sign", "dropout", "real_dense", "batch_norm"));
+  EXPECT_THAT(plan.signature(), HasSubstr("rate 0.25\n"));
+  EXPECT_THAT(plan.signature(), HasSubstr("rate 0.5\n"));
+  for (std::size_t i = 1; i < plan.nodes.size(); ++i) {
+    if (plan.nodes[i].layer.kind == LayerKind::dense) {
+      EXPECT_TRUE(plan.reads_real(i)) << "zeros of dropout are no signs";
+    }
+  }
+  // The flat space's signs need no second one; without dropout nothing changes.
+  config.filters = {16, 24, 32};
+  const SearchSpace flat(SpaceConfig::flat({"3x3 bconv"}, 1));
+  const auto flat_plan_of = [&] {
+    return build_network_plan(flat, Genotype{{{-1, 0, -1, 0}}}, OperationRegistry::builtin(), config);
+  };
+  const NetworkPlan dropped = flat_plan_of();
+  EXPECT_THAT(kinds(dropped, head_of(dropped) - 1), testing::Contains("dropout").Times(3));
+  EXPECT_THAT(kinds(dropped, head_of(dropped)), testing::Contains("sign").Times(2));
+  const NetworkCost cost = dropped.cost();
+  config.dropout_input = config.dropout_hidden = 0.0F;
+  EXPECT_EQ(flat_plan_of().cost().binary_macs, cost.binary_macs);
+  EXPECT_THAT(kinds(flat_plan_of(), 0), testing::Not(testing::Contains("dropout")));
+  config.dropout_hidden = 1.0F;
+  EXPECT_THROW(flat_plan_of(), Error);
+}
+
+TEST(NetworkBuilder, ActivationsMayStayReal) {
+  NetworkConfig config;
+  config.filters = {8};
+  config.dense = {20, 10};
+  const SearchSpace space(SpaceConfig::pnas({"3x3 sep-bconv", "3x3 maxpool"}, 2));
+  const Genotype cell{{{-2, 0, -1, 1}, {-1, 0, 0, 0}}};
+  const auto plan_of = [&](Activation activation) {
+    config.activation = activation;
+    return build_network_plan(space, cell, OperationRegistry::builtin(), config);
+  };
+  const NetworkPlan signs = plan_of(Activation::sign), relus = plan_of(Activation::relu);
+  const NetworkPlan bare = plan_of(Activation::identity);
+  const auto count = [](const NetworkPlan& plan, const char* kind) {
+    const std::vector<std::string> all = kinds(plan, 0);
+    return std::count(all.begin(), all.end(), kind);
+  };
+  EXPECT_EQ(count(relus, "relu"), count(signs, "sign"));
+  EXPECT_EQ(count(relus, "sign"), 0);
+  EXPECT_EQ(relus.nodes.size(), signs.nodes.size());
+  EXPECT_EQ(static_cast<std::ptrdiff_t>(bare.nodes.size()),
+            static_cast<std::ptrdiff_t>(signs.nodes.size()) - count(signs, "sign"));
+  for (const NetworkPlan* plan : {&relus, &bare}) {
+    EXPECT_EQ(plan->cost().binary_weights, signs.cost().binary_weights);
+    EXPECT_EQ(plan->cost().binary_macs, 0);
+    EXPECT_EQ(plan->cost().real_macs, signs.cost().real_macs + signs.cost().binary_macs);
+    EXPECT_EQ(plan->cell_shapes, signs.cell_shapes);
+  }
+  EXPECT_EQ(std::set({signs.signature(), relus.signature(), bare.signature()}).size(), 3U);
+  // A cell without any activation is still another network than one of signs.
+  EXPECT_NE(relus.signature(), signs.signature());
+}
+
+TEST(NetworkBuilder, NormsOfRowsHaveAScalePerRow) {
+  NetworkConfig config;
+  const SearchSpace space(SpaceConfig::flat({"3x3 bconv"}, 1));
+  const auto plan_of = [&] {
+    return build_network_plan(space, Genotype{{{-1, 0, -1, 0}}}, OperationRegistry::builtin(), config);
+  };
+  const NetworkPlan channels = plan_of();
+  config.norm_axis = nn::NormAxis::row;
+  const NetworkPlan rows = plan_of();
+  EXPECT_NE(rows.signature(), channels.signature());
+  // Two norms per cell, on 14, 7 and 4 rows; the dense ones keep their 32 and 10 units.
+  EXPECT_EQ(rows.cost().real_weights, 4 * (2 * (14 + 7 + 4) + 32 + 10));
+  EXPECT_EQ(channels.cost().real_weights, 4 * (2 * (16 + 24 + 32) + 32 + 10));
 }
 
 TEST(NetworkBuilder, AUserRegistersAnOperation) {

@@ -18,6 +18,8 @@ struct LayerOptions {
   PseudoGradient activation = PseudoGradient::ste_sign;
   PseudoGradient weight = PseudoGradient::ste_sign;
   PadValue pad_value = PadValue::zero;
+  /// Outputs of binary layers are multiplied by the mean of |w| of their filter (Rastegari et al. 2016, section 3.1).
+  bool xnor_scale = false;
   ops::BatchNormOptions batch_norm{.eps = 1e-6F, .momentum = 0.9F};  ///< the seeds' values
 };
 

@@ -19,9 +19,16 @@ struct NetworkConfig {
   /// Widths of the dense layers; the last is the number of classes.
   std::vector<int> dense{32, 10};
   int stem_stride = 1;  ///< pnas: stride of the stem convolution
+  Activation activation = Activation::sign;
+  nn::NormAxis norm_axis = nn::NormAxis::channel;
+  float dropout_input = 0.0F;    ///< before the first dense layer
+  float dropout_hidden = 0.0F;   ///< before every later one
+  bool dropout_rescale = false;  ///< what is left is divided by 1 - rate; false: the seeds' dropout
 
   /// usage Error naming the key that does not fit.
   void validate(SpaceKind kind) const;
+  /// All that is chosen, in one line, for fingerprints; not what the data set decides.
+  std::string text() const;
 };
 
 /// The network that `genotype` names: the only place where a genotype becomes layers.
@@ -35,6 +42,9 @@ struct NetworkConfig {
 /// blocks stride 1; a block adds its two operations as real numbers; the cell's output is the concatenation of all
 /// blocks. Then global average pooling and dense layers, the last with float weights. Every dense layer has a batch
 /// norm behind it, the last one too: the logits of binary features start at the scale that the loss expects.
+///
+/// Dropout stands before dense layers. A binary dense layer of binary activations takes the signs that it leaves: a
+/// dropped one is 0 and takes no part.
 NetworkPlan build_network_plan(const SearchSpace& space, const Genotype& genotype, const OperationRegistry& registry,
                                const NetworkConfig& config);
 

@@ -13,7 +13,7 @@ namespace bnas::nas {
 
 /// A cell that a strategy wants measured.
 struct Proposal {
-  Genotype genotype;  ///< canonical, never proposed before by this strategy
+  Genotype genotype;  ///< canonical; a search proposes none twice
   int level = 1;
   std::optional<double> predicted;
 };

@@ -17,6 +17,9 @@ struct TrainerConfig {
   std::uint64_t seed = 0;
   std::string run_id = "run";        ///< stamped into checkpoints
   double checkpoint_seconds = 60.0;  ///< between checkpoints inside an epoch
+  /// False: there are no validation images; the last epoch is the best one, and its training accuracy the reward.
+  bool hold_out = true;
+  bool keep_last = false;  ///< a finished child keeps the weights of its last epoch too: last.safetensors
 };
 
 /// Training networks on labelled images.

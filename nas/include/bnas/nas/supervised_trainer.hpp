@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "bnas/core/data/dataset.hpp"
 #include "bnas/core/device.hpp"
@@ -27,11 +28,14 @@ class SupervisedTrainer final : public ChildTrainer {
   /// Accuracy of the best epoch's weights in the child's directory on the test split: the one final measurement.
   double measure(const Trial& trial, const ChildContext& context, const Test& test) const;
   /// Writes the best epoch's weights of `directory` to `out`: weights.safetensors (binary weights packed to bits,
-  /// the rest f32) and latent.safetensors (all f32, to train on).
+  /// the rest f32) and latent.safetensors (all f32, to train on); where the last epoch's are kept too, also them, as
+  /// last-weights.safetensors and last-latent.safetensors.
   void export_best(const Trial& trial, const std::filesystem::path& directory, const std::filesystem::path& out) const;
 
  private:
-  std::unique_ptr<Training> load_best(const Trial& trial, const std::filesystem::path& directory, Stream& stream) const;
+  std::unique_ptr<Training> load(const Trial& trial, const std::filesystem::path& weights, Stream& stream) const;
+  void export_weights(const Trial& trial, const std::filesystem::path& from, const std::filesystem::path& out,
+                      const std::string& prefix) const;
 
   SupervisedTask task_;
   Device device_;
