@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "bnas/core/error.hpp"
 #include "bnas/core/io/file.hpp"
-#include "child_workers.hpp"
 #include "cli/build_info.hpp"
 #include "cli/calibration.hpp"
 #include "cli/exit_code.hpp"
@@ -17,15 +17,15 @@
 #include "cli/signals.hpp"
 #include "cli/strategy_defaults.hpp"
 #include "differentiable_command.hpp"
+#include "run_session.hpp"
 #include "search_commands.hpp"
-#include "search_objects.hpp"
 
 namespace bnas::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-const char* environment(const char* name) { return std::getenv(name); }
+const ProgramName kName{"bnas_search", "bnas_search resume"};
 
 /// Weights and three optimizer slots in f32, two generations, for each child that trains; the last generation and the
 /// best weights of every child; twice that, and room for the store.
@@ -37,24 +37,6 @@ double disk_needed(const Config& config, const SearchObjects& objects) {
   return 2.0 * weights *
              (2.0 * 4.0 * worker_count(config) * static_cast<double>(objects.devices.size()) + 5.0 * trials) +
          kStore;
-}
-
-/// What a store must say of its run before the first trial, or said when it began.
-void check_fingerprint(nas::TrialStore& store, const SearchObjects& objects, const fs::path& root) {
-  const std::string kept = store.meta("fingerprint");
-  const std::string now = objects.task->fingerprint();
-  if (kept.empty()) {
-    store.set_meta("program", "bnas_search " + version());
-    store.set_meta("split", objects.data_record);
-    store.set_meta("started", utc_text());
-    store.set_meta("fingerprint", now);
-  } else if (kept != now) {
-    throw Error(ErrorKind::usage,
-                fmt::format("{}: the data or the way of training is not what this run began with, so results would not "
-                            "be comparable\n  then: {}\n  now:  {}\nGive it the same data (--data-dir), or start a new "
-                            "run",
-                            root.string(), kept, now));
-  }
 }
 
 /// Weights of the best trial in best/, and its accuracy on the test images: measured when the store does not have it.
@@ -117,7 +99,7 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
            const std::vector<std::string>& notes) {
   require_free_space(run.root(), disk_needed(config, objects));
   const auto store = nas::open_sqlite_store(run.store());
-  check_fingerprint(*store, objects, run.root());
+  check_fingerprint(*store, objects, run.root(), kName);
   const ChildWorkers workers = make_child_workers(config, objects, run);
   const std::string title =
       fmt::format("bnas_search {}  {}  {}  seed {}  {} x{}  {}", version(), config.strategy, objects.data_text,
@@ -142,27 +124,7 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
                                        {"seed", config.seed},
                                        {"device", objects.device_text},
                                        {"workers", workers.at_once}});
-  nas::SearchOptions options;
-  options.budget = {static_cast<int>(config.epochs), 0};
-  options.workers = workers.at_once;
-  options.max_attempts = static_cast<int>(config.max_attempts);
-  options.max_seconds = config.time_budget;
-  options.checkpoints = run.checkpoints();
-  const auto text = [&](const nas::Genotype& genotype) { return objects.space.text(genotype); };
-  nas::SearchEnd end = nas::SearchEnd::complete;
-  try {
-    end = nas::run_search(*objects.strategy, *workers.trainer, *store, text, options, monitor.observer(),
-                          stop_requested());
-  } catch (const Error& fault) {
-    if (fault.kind() != ErrorKind::device_fault) {
-      throw;
-    }
-    throw Error(
-        ErrorKind::device_fault,
-        fmt::format("{}. The device failed under the search, whose state is safe. Resume: bnas_search resume {}; "
-                    "if the device stays broken, add --device cpu or another one",
-                    fault.what(), run.root().string()));
-  }
+  const nas::SearchEnd end = run_trials(config, objects, workers, *store, monitor, run, kName);
   const int code = report_end(end, monitor, run, config, objects, workers, *store, arguments.json);
   monitor.exports().all();
   return code;
@@ -173,6 +135,9 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
 int run_search_command(const SearchArguments& arguments) {
   Layered layered = layer_config(arguments.target, arguments.flags, environment);
   Config& config = layered.config;
+  if (!config.genotype.empty()) {
+    throw Error(ErrorKind::usage, "genotype: a search finds its cells itself; bnas_train trains a given one");
+  }
   const bool differentiable = is_differentiable(config);
   if (!differentiable) {
     make_space(config);
@@ -206,18 +171,8 @@ int run_resume_command(const SearchArguments& arguments) {
   install_stop_signals();
   const bool differentiable = is_differentiable(layered.config);
   auto objects = differentiable ? nullptr : std::make_unique<SearchObjects>(layered.config);
-  std::vector<std::string> notes = {"resumed"};
-  if (!changed.empty()) {  // free keys hold for this invocation only
-    Layered kept;
-    read_config_file(kept.config, kept.origins, run.config());
-    for (const std::string& key : changed) {
-      const Option& option = *find_option(key);
-      notes.push_back(fmt::format("{} changed from {} to {}", key, toml_value(kept.config, option),
-                                  toml_value(layered.config, option)));
-      copy_value(layered.config, kept.config, option);
-    }
-    write_file_atomic(run.config(), std::string_view(config_to_toml(kept.config, false)));
-  }
+  std::vector<std::string> notes = keep_changed(run, layered.config, changed);
+  notes.insert(notes.begin(), "resumed");
   return differentiable ? continue_differentiable(run, layered.config, arguments, notes)
                         : run_in(run, layered.config, arguments, *objects, notes);
 }

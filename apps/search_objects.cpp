@@ -12,6 +12,7 @@
 #include "bnas/core/backend.hpp"
 #include "bnas/core/io/sha256.hpp"
 #include "bnas/nas/batched_strategy.hpp"
+#include "bnas/nas/repeat_strategy.hpp"
 #include "bnas/nas/zero_cost.hpp"
 #include "cli/options.hpp"
 
@@ -42,8 +43,17 @@ nas::Recipe make_recipe(const Config& config) {
   recipe.grad_clip = static_cast<float>(config.grad_clip);
   recipe.step.latent_clip = static_cast<float>(config.latent_clip);
   recipe.step.glorot_lr = config.glorot_lr;
+  recipe.batch.offset = config.input_range == "[-2,0]" ? 2.0F : 1.0F;
+  recipe.batch.augment = {.shift = static_cast<std::int32_t>(config.augment_shift),
+                          .flip = config.augment_flip,
+                          .cutout = static_cast<std::int32_t>(config.augment_cutout),
+                          .rotation = static_cast<std::int32_t>(config.augment_rotation),
+                          .crop = static_cast<std::int32_t>(config.augment_crop)};
   recipe.layers.activation = pseudo_gradient_of(config.activation_gradient);
   recipe.layers.weight = pseudo_gradient_of(config.weight_gradient);
+  recipe.layers.xnor_scale = config.xnor_scale;
+  recipe.layers.batch_norm = {.eps = static_cast<float>(config.bn_eps),
+                              .momentum = static_cast<float>(config.bn_momentum)};
   recipe.layers.pad_value = config.padding == "one" ? PadValue::one : PadValue::zero;
   return recipe;
 }
@@ -61,6 +71,9 @@ nas::CellScore make_warm_up(const nas::SupervisedTask& task, const Train& train)
 
 std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const nas::SearchSpace& space,
                                                     nas::CellScore warm_up) {
+  if (!config.genotype.empty()) {
+    return std::make_unique<nas::RepeatStrategy>(space.parse(config.genotype), static_cast<int>(config.repeats), space);
+  }
   nas::StrategyConfig strategy;
   strategy.kind = config.strategy;
   strategy.blocks = static_cast<int>(config.blocks);
@@ -98,10 +111,19 @@ nas::TrainerConfig make_trainer_config(const Config& config) {
   out.network.filters = to_ints(config.filters);
   out.network.dense = to_ints(config.dense);
   out.network.stem_stride = static_cast<int>(config.stem_stride);
+  out.network.activation = config.binarize_activations        ? nas::Activation::sign
+                           : config.real_activation == "relu" ? nas::Activation::relu
+                                                              : nas::Activation::identity;
+  out.network.norm_axis = config.bn_axis == "row" ? nn::NormAxis::row : nn::NormAxis::channel;
+  out.network.dropout_input = static_cast<float>(config.dropout_input);
+  out.network.dropout_hidden = static_cast<float>(config.dropout_hidden);
+  out.network.dropout_rescale = config.dropout_rescale;
   out.recipe = make_recipe(config);
   out.seed = static_cast<std::uint64_t>(config.seed);
   out.run_id = run_identity(config);
   out.checkpoint_seconds = config.checkpoint_seconds;
+  out.hold_out = config.hold_out || config.genotype.empty();
+  out.keep_last = !config.genotype.empty();
   return out;
 }
 
@@ -111,9 +133,15 @@ DataConfig make_data_config(const Config& config) {
   out.data_dir = config.data_dir;
   out.idx = {config.train_images, config.train_labels, config.test_images, config.test_labels,
              static_cast<int>(config.idx_classes)};
+  out.folder.side = static_cast<int>(config.image_side);
+  out.folder.channels = static_cast<int>(config.image_channels);
+  out.folder.cache_dir = config.image_cache.empty() ? cache_home() : std::filesystem::path(config.image_cache);
   out.synthetic.train_count = config.synthetic_images;
   out.synthetic.test_count = std::max<std::int64_t>(10, config.synthetic_images / 4);
-  out.split = {config.valid_images, config.max_train_images, parse_split_mode(config.split),
+  out.expand = {static_cast<int>(config.expand_copies), static_cast<int>(config.expand_rotation),
+                static_cast<int>(config.expand_shift), config.expand_lopsided};
+  const bool hold_out = config.hold_out || config.genotype.empty();  // a search always has images to choose by
+  out.split = {hold_out ? config.valid_images : 0, config.max_train_images, parse_split_mode(config.split),
                static_cast<std::uint64_t>(config.seed)};
   return out;
 }

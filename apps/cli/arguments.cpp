@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "bnas/core/error.hpp"
+#include "cli/table_flags.hpp"
 #include "cli/terminal.hpp"
 
 namespace bnas::cli {
@@ -16,71 +17,6 @@ namespace {
 constexpr const char* kHint = "; see bnas_search --help";
 
 [[noreturn]] void refuse(const std::string& what) { throw Error(ErrorKind::usage, what); }
-
-/// The options of the table as flags of a CLI::App, and what was given for them.
-class TableFlags {
- public:
-  explicit TableFlags(CLI::App& app) {
-    for (const Option& option : options()) {
-      Slot& slot = *slots_.emplace_back(std::make_unique<Slot>(Slot{&option, nullptr, {}, false}));
-      const std::string flag = option.flag();
-      slot.flag = option.is_bool() ? app.add_flag(flag + ",!--no-" + flag.substr(2), slot.on)
-                                   : app.add_option(flag, slot.texts)->allow_extra_args(false);
-    }
-  }
-
-  Flags given() const {
-    Flags out;
-    for (const auto& slot : slots_) {
-      if (slot->flag->count() == 0) {
-        continue;
-      }
-      if (slot->option->is_bool()) {
-        out.emplace_back(slot->option, slot->on ? "true" : "false");
-        continue;
-      }
-      if (slot->texts.size() > 1 && !slot->option->is_list()) {
-        refuse(fmt::format("{}: given {} times; it takes one value", slot->option->flag(), slot->texts.size()));
-      }
-      for (const std::string& text : slot->texts) {
-        out.emplace_back(slot->option, text);
-      }
-    }
-    return out;
-  }
-
- private:
-  struct Slot {
-    const Option* option;
-    CLI::Option* flag;
-    std::vector<std::string> texts;
-    bool on;
-  };
-  std::vector<std::unique_ptr<Slot>> slots_;  // CLI::App keeps references
-};
-
-std::string nearest(const std::string& name, const std::vector<std::string>& candidates) {
-  const std::string near = nearest_name(name, candidates.data(), candidates.data() + candidates.size());
-  return near.empty() ? kHint : "; did you mean " + near + "?";
-}
-
-void refuse_extras(const std::vector<std::string>& extras, const CLI::App& app) {
-  if (extras.empty()) {
-    return;
-  }
-  const auto flag = std::find_if(extras.begin(), extras.end(), [](const auto& e) { return e.starts_with("-"); });
-  if (flag == extras.end()) {
-    refuse(fmt::format("unexpected argument '{}'{}", escaped(extras.front()), kHint));
-  }
-  std::vector<std::string> known;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      known.push_back("--" + name);
-    }
-  }
-  const std::string name = flag->substr(0, flag->find('='));
-  refuse(fmt::format("unknown flag {}{}", escaped(name), nearest(name, known)));
-}
 
 Command command_of(const std::vector<std::string>& arguments, std::size_t& used) {
   used = 0;
@@ -104,7 +40,7 @@ void check_target(const SearchArguments& out) {
     std::error_code code;
     if (!text.empty() && text.find_first_of("./") == std::string::npos && !std::filesystem::exists(out.target, code)) {
       refuse(fmt::format("neither a command nor a configuration file: '{}'{}", escaped(text),
-                         nearest(text, {"resume", "status", "compare"})));
+                         nearest_hint(text, {"resume", "status", "compare"}, kHint)));
     }
   } else if (out.command == Command::compare) {
     if (out.runs.empty()) {
@@ -154,7 +90,7 @@ SearchArguments parse_search_arguments(const std::vector<std::string>& arguments
   }
   std::unique_ptr<TableFlags> table;
   if (trains) {
-    table = std::make_unique<TableFlags>(app);
+    table = std::make_unique<TableFlags>(app, Program::search);
   }
   try {
     std::vector<std::string> rest(arguments.rbegin(), arguments.rend() - static_cast<std::ptrdiff_t>(used));
@@ -165,7 +101,7 @@ SearchArguments parse_search_arguments(const std::vector<std::string>& arguments
   if (out.help || out.version) {
     return out;
   }
-  refuse_extras(app.remaining(), app);
+  refuse_extras(app, kHint);
   if (quiet && out.verbosity > 0) {
     refuse("-q and -v exclude each other");
   }

@@ -19,10 +19,17 @@ struct Config {
   std::string test_images;
   std::string test_labels;
   std::int64_t idx_classes = 10;
+  std::int64_t image_side = 32;
+  std::int64_t image_channels = 3;
+  std::string image_cache;
   std::int64_t valid_images = 5000;
   std::int64_t max_train_images = 10000;
   std::string split = "shuffled";
   std::int64_t synthetic_images = 2000;
+  std::int64_t expand_copies = 0;
+  std::int64_t expand_rotation = 15;
+  std::int64_t expand_shift = 2;
+  bool expand_lopsided = false;
 
   std::string space = "pnas";
   Texts operators = {"3x3 bconv", "5x5 bconv", "3x3 maxpool", "linear"};
@@ -58,6 +65,15 @@ struct Config {
   std::string padding = "zero";
   std::string activation_gradient = "ste_sign";
   std::string weight_gradient = "ste_sign";
+  bool binarize_activations = true;
+  std::string real_activation = "relu";
+  bool xnor_scale = false;
+  double dropout_input = 0.0;
+  double dropout_hidden = 0.0;
+  bool dropout_rescale = false;
+  std::string bn_axis = "channel";
+  double bn_momentum = 0.9;
+  double bn_eps = 1e-6;
 
   std::int64_t epochs = 2;
   std::int64_t batch_size = 128;
@@ -76,6 +92,16 @@ struct Config {
   double grad_clip = 0.0;
   double latent_clip = 1.0;
   bool glorot_lr = false;
+  std::string input_range = "[-1,1]";
+  std::int64_t augment_shift = 0;
+  bool augment_flip = false;
+  std::int64_t augment_cutout = 0;
+  std::int64_t augment_rotation = 0;
+  std::int64_t augment_crop = 0;
+
+  std::string genotype;
+  std::int64_t repeats = 1;
+  bool hold_out = true;
 
   // Differentiable strategies. Where the strategy's publication has another default, strategy_defaults.cpp says so.
   std::int64_t channels = 16;

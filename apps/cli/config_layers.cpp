@@ -69,6 +69,10 @@ std::string where(const Origins& origins, const std::string& key) {
 }
 
 void check_data(const Config& config, const Origins& origins) {
+  if (config.dataset == "folder" && config.data_dir.empty()) {
+    refuse(origins, "data_dir",
+           "data_dir is missing; dataset folder needs the folder that holds train/CLASS/ and test/CLASS/");
+  }
   if (config.dataset == "idx") {
     for (const char* key : {"train_images", "train_labels", "test_images", "test_labels"}) {
       if ((config.*std::get<std::string Config::*>(find_option(key)->member)).empty()) {
@@ -93,12 +97,17 @@ fs::path user_config_path(const Environment& environment) {
   return {};
 }
 
-Layered layer_config(const fs::path& file, const Flags& flags, const Environment& environment) {
-  Layered layered;
+namespace {
+
+void read_user_config(Layered& layered, const Environment& environment) {
   std::error_code code;
   if (const fs::path user = user_config_path(environment); !user.empty() && fs::exists(user, code)) {
     read_config_file(layered.config, layered.origins, user);
   }
+}
+
+/// File, environment and flags on what is there already.
+Layered finish_layers(Layered layered, const fs::path& file, const Flags& flags, const Environment& environment) {
   if (!file.empty()) {
     read_config_file(layered.config, layered.origins, file);
   }
@@ -110,6 +119,39 @@ Layered layer_config(const fs::path& file, const Flags& flags, const Environment
   make_paths_absolute(layered.config);
   check_together(layered.config, layered.origins);
   return layered;
+}
+
+}  // namespace
+
+Layered layer_config(const fs::path& file, const Flags& flags, const Environment& environment) {
+  Layered layered;
+  read_user_config(layered, environment);
+  return finish_layers(std::move(layered), file, flags, environment);
+}
+
+Config training_defaults() {
+  Config config;
+  config.epochs = 200;
+  config.max_train_images = 0;
+  return config;
+}
+
+Layered layer_training(const fs::path& run, const fs::path& file, const Flags& flags, const Environment& environment) {
+  Layered layered{training_defaults(), {}};
+  if (run.empty()) {
+    read_user_config(layered, environment);
+  } else {
+    read_config_file(layered.config, layered.origins, run / "config.toml");
+    const Config defaults = training_defaults();
+    for (const Option& option : options()) {
+      const bool of_running = option.on_resume == OnResume::free;
+      if (of_running || option.key == "epochs" || option.key == "max_train_images") {
+        copy_value(defaults, layered.config, option);
+        layered.origins.erase(option.key);
+      }
+    }
+  }
+  return finish_layers(std::move(layered), file, flags, environment);
 }
 
 Layered layer_resume(const fs::path& run, const Flags& flags, const Environment& environment,

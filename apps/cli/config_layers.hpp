@@ -24,6 +24,12 @@ struct Layered {
 /// Flags over BNAS_* variables over `file` (may be empty) over the user's configuration over defaults. Keys whose
 /// default depends on the space (look_back, look_forward, combine) take the space's own where nobody set them.
 Layered layer_config(const std::filesystem::path& file, const Flags& flags, const Environment& environment);
+/// The same for bnas_train, whose epochs are 200 and whose images are all. With a search's run directory `run`, its
+/// configuration takes the place of the user's: but for epochs, max_train_images and what only concerned running it.
+Layered layer_training(const std::filesystem::path& run, const std::filesystem::path& file, const Flags& flags,
+                       const Environment& environment);
+/// What bnas_train starts from.
+Config training_defaults();
 /// The same on top of the frozen configuration of a run: no user configuration. A usage Error lists every frozen key
 /// that would change, with both values and where the new one comes from. `changed` gets the logged keys that differ.
 Layered layer_resume(const std::filesystem::path& run, const Flags& flags, const Environment& environment,

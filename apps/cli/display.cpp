@@ -73,9 +73,9 @@ void Display::notice_stop(Clock::time_point now) {
     stop_seen_ = now;
     const std::size_t children = snapshot_().running.size();
     write_stderr(erased() + fmt::format("Stopping: {} {} now (<= 10 s). Ctrl-C again to leave at once. Resume: "
-                                        "bnas_search resume {}\n",
+                                        "{} {}\n",
                                         children, children == 1 ? "child checkpoints" : "children checkpoint",
-                                        settings_.run));
+                                        settings_.resume, settings_.run));
   } else if (std::chrono::duration<double>(now - stop_seen_).count() > settings_.grace_seconds && stop_signal() != 0) {
     write_stderr("Some children did not stop in time; leaving on their last checkpoints.\n");
     _exit(128 + stop_signal());  // the store and the checkpoints are whole at every moment

@@ -21,6 +21,7 @@ class Display {
   struct Settings {
     bool quiet = false;
     std::string run;           ///< the run directory, for the text that says how to resume
+    std::string resume;        ///< the program and command that does
     double grace_seconds = 9;  ///< after a stop request the process leaves by itself, whatever hangs
   };
   /// `snapshot` is called from the display's thread and from print(); it must not call back.

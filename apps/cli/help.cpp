@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "cli/arguments.hpp"
+#include "cli/help.hpp"
 
 namespace bnas::cli {
 namespace {
@@ -46,7 +47,16 @@ Exit codes
   75 stopped early, resumable              130, 143 stopped by a signal
 )";
 
-std::string wrapped(const std::string& left, const std::string& text) {
+std::string value_name(const Option& option) {
+  if (option.form == Form::path) return " PATH";
+  if (option.form == Form::duration) return " TIME";
+  static constexpr const char* kNames[] = {"", " N", " X", " NAME", " NAMES", " N,N,..."};
+  return kNames[option.member.index()];
+}
+
+}  // namespace
+
+std::string help_line(const std::string& left, const std::string& text) {
   std::string out = "  " + left;
   out += left.size() + 4 > kIndent ? "\n" + std::string(kIndent, ' ') : std::string(kIndent - 2 - left.size(), ' ');
   std::size_t column = kIndent;
@@ -62,14 +72,28 @@ std::string wrapped(const std::string& left, const std::string& text) {
   return out + "\n";
 }
 
-std::string value_name(const Option& option) {
-  if (option.form == Form::path) return " PATH";
-  if (option.form == Form::duration) return " TIME";
-  static constexpr const char* kNames[] = {"", " N", " X", " NAME", " NAMES", " N,N,..."};
-  return kNames[option.member.index()];
+std::string help_options(Program program, const Config& defaults) {
+  std::string out;
+  std::string group;
+  for (const Option& option : options()) {
+    if (!is_used_by(option, program)) {
+      continue;
+    }
+    if (option.group != group) {
+      group = option.group;
+      out += "\n" + group + "\n";
+    }
+    std::string text = option.help;
+    if (!option.choices.empty()) {
+      text += fmt::format("; one of {}", fmt::join(option.choices, ", "));
+    }
+    const std::string value = plain_value(defaults, option);
+    text += value.empty() ? "" : " (default: " + value + ")";
+    text += option.on_resume == OnResume::frozen ? "" : " *";
+    out += help_line(option.flag() + value_name(option), text);
+  }
+  return out;
 }
-
-}  // namespace
 
 std::string search_help() {
   std::string out = kHead;
@@ -83,24 +107,9 @@ std::string search_help() {
            {"--no-color", "as NO_COLOR=1"},
            {"--version", "versions and build options"},
            {"-h, --help", "this text"}}) {
-    out += wrapped(flag, text);
+    out += help_line(flag, text);
   }
-  const Config defaults;
-  std::string group;
-  for (const Option& option : options()) {
-    if (option.group != group) {
-      group = option.group;
-      out += "\n" + group + "\n";
-    }
-    std::string text = option.help;
-    if (!option.choices.empty()) {
-      text += fmt::format("; one of {}", fmt::join(option.choices, ", "));
-    }
-    const std::string value = plain_value(defaults, option);
-    text += value.empty() ? "" : " (default: " + value + ")";
-    text += option.on_resume == OnResume::frozen ? "" : " *";
-    out += wrapped(option.flag() + value_name(option), text);
-  }
+  out += help_options(Program::search, Config{});
   return out + kTail;
 }
 

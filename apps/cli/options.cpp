@@ -19,6 +19,7 @@ constexpr char kStrategy[] = "Strategy";
 constexpr char kSurrogate[] = "Surrogate";
 constexpr char kNetwork[] = "Child network";
 constexpr char kTraining[] = "Child training";
+constexpr char kAlone[] = "One network alone (bnas_train)";
 constexpr char kSupernet[] = "Supernet (differentiable strategies)";
 constexpr char kReduction[] = "Reduction of the supernet";
 constexpr char kArchitecture[] = "Architecture parameters of the supernet";
@@ -47,13 +48,18 @@ std::vector<Option> make_options() {
   using C = Config;
   const Texts gradients = {"ste_sign", "approx_sign", "swish_sign"};
   return {
-      text("dataset", &C::dataset, kData, kFrozen, "what to learn", {"fashion-mnist", "mnist", "synthetic", "idx"}),
-      path("data_dir", &C::data_dir, kData, kLogged, "folder of the data set; empty: the usual places"),
+      text("dataset", &C::dataset, kData, kFrozen, "what to learn",
+           {"fashion-mnist", "mnist", "cifar-10", "cifar-100", "folder", "idx", "synthetic"}),
+      path("data_dir", &C::data_dir, kData, kLogged, "where the data set is; empty: the usual places"),
       path("train_images", &C::train_images, kData, kLogged, "idx: training images, plain or .gz"),
       path("train_labels", &C::train_labels, kData, kLogged, "idx: their labels"),
       path("test_images", &C::test_images, kData, kLogged, "idx: test images"),
       path("test_labels", &C::test_labels, kData, kLogged, "idx: their labels"),
       number("idx_classes", &C::idx_classes, kData, kFrozen, "idx: number of classes", 2, 1000),
+      number("image_side", &C::image_side, kData, kFrozen, "folder: pictures become squares of so many pixels", 1,
+             16'384),
+      number("image_channels", &C::image_channels, kData, kFrozen, "folder: 1 grey, 3 colour", 1, 3),
+      path("image_cache", &C::image_cache, kData, kLogged, "folder: packed copies are kept here; empty: ~/.cache/bnas"),
       number("valid_images", &C::valid_images, kData, kFrozen, "images taken from training to choose cells by", 1,
              10'000'000),
       number("max_train_images", &C::max_train_images, kData, kFrozen, "images each child sees per epoch; 0: all", 0,
@@ -62,6 +68,11 @@ std::vector<Option> make_options() {
            {"shuffled", "first"}),
       number("synthetic_images", &C::synthetic_images, kData, kFrozen, "synthetic: images to make for training", 10,
              1'000'000),
+      number("expand_copies", &C::expand_copies, kData, kFrozen,
+             "changed copies made of each training image at the start; the first of these programs made 4", 0, 64),
+      number("expand_rotation", &C::expand_rotation, kData, kFrozen, "copies: most degrees they are turned", 0, 180),
+      number("expand_shift", &C::expand_shift, kData, kFrozen, "copies: most pixels they are moved", 0, 16'384),
+      toggle("expand_lopsided", &C::expand_lopsided, kData, kFrozen, "copies: never the largest angle or shift"),
 
       text("space", &C::space, kSpace, kFrozen, "pnas: blocks read earlier blocks; flat: parallel operations",
            {"pnas", "flat"}),
@@ -115,6 +126,20 @@ std::vector<Option> make_options() {
       text("activation_gradient", &C::activation_gradient, kNetwork, kFrozen, "pseudo-gradient of activations",
            gradients),
       text("weight_gradient", &C::weight_gradient, kNetwork, kFrozen, "pseudo-gradient of weights", gradients),
+      toggle("binarize_activations", &C::binarize_activations, kNetwork, kFrozen,
+             "W1A1; off: activations stay real, weights alone are binary (W1A32)"),
+      text("real_activation", &C::real_activation, kNetwork, kFrozen, "W1A32: what stands where signs would",
+           {"relu", "identity"}),
+      toggle("xnor_scale", &C::xnor_scale, kNetwork, kFrozen,
+             "scale binary layers by the mean of |w| of each filter (XNOR-Net)"),
+      number("dropout_input", &C::dropout_input, kNetwork, kFrozen, "before the first dense layer", 0, 0.99),
+      number("dropout_hidden", &C::dropout_hidden, kNetwork, kFrozen, "before the later dense layers", 0, 0.99),
+      toggle("dropout_rescale", &C::dropout_rescale, kNetwork, kFrozen, "divide what dropout leaves by 1 - rate"),
+      text("bn_axis", &C::bn_axis, kNetwork, kFrozen,
+           "batch norm of images: per channel, or per row as the first of these programs did by mistake",
+           {"channel", "row"}),
+      number("bn_momentum", &C::bn_momentum, kNetwork, kFrozen, "batch norm: weight of the running statistics", 0, 1),
+      number("bn_eps", &C::bn_eps, kNetwork, kFrozen, "batch norm: added to the variance", 1e-12, 1),
 
       number("epochs", &C::epochs, kTraining, kFrozen, "of each child", 1, 100'000),
       number("batch_size", &C::batch_size, kTraining, kFrozen, "images per step", 1, 65'536),
@@ -137,6 +162,21 @@ std::vector<Option> make_options() {
       number("grad_clip", &C::grad_clip, kTraining, kFrozen, "largest norm of all gradients; 0: any", 0, 1e9),
       number("latent_clip", &C::latent_clip, kTraining, kFrozen, "latent weights stay within +- this; 0: free", 0, 1e6),
       toggle("glorot_lr", &C::glorot_lr, kTraining, kFrozen, "scale the learning rate of binary layers by their size"),
+      text("input_range", &C::input_range, kTraining, kFrozen, "what pixels 0 to 255 become", {"[-1,1]", "[-2,0]"}),
+      number("augment_shift", &C::augment_shift, kTraining, kFrozen,
+             "each image anew: moved by up to so many pixels (random crops of a padded image)", 0, 16'384),
+      toggle("augment_flip", &C::augment_flip, kTraining, kFrozen, "each image anew: mirrored or not"),
+      number("augment_cutout", &C::augment_cutout, kTraining, kFrozen,
+             "each image anew: a square of this side turns grey; 0: none", 0, 16'384),
+      number("augment_rotation", &C::augment_rotation, kTraining, kFrozen,
+             "each image anew: turned by up to so many degrees", 0, 180),
+      number("augment_crop", &C::augment_crop, kTraining, kFrozen,
+             "each image anew: up to so many percent of each side cut away, the rest enlarged", 0, 90),
+
+      text("genotype", &C::genotype, kAlone, kFrozen, "the cell, as [-1, '3x3 bconv', 0, 'linear']"),
+      number("repeats", &C::repeats, kAlone, kFrozen, "trainings with other random numbers: mean and spread", 1, 1000),
+      toggle("hold_out", &C::hold_out, kAlone, kFrozen,
+             "choose the best epoch by validation images; off: train on them too, for the final figure"),
 
       number("channels", &C::channels, kSupernet, kFrozen, "of the first cells; doubled by each reduction cell", 1,
              1024),
@@ -252,6 +292,18 @@ std::string Option::type() const {
 std::span<const Option> options() {
   static const std::vector<Option> table = make_options();
   return table;
+}
+
+bool is_used_by(const Option& option, Program program) {
+  if (program == Program::search) {
+    return option.group != kAlone;
+  }
+  for (const char* of_search : {kSurrogate, kSupernet, kReduction, kArchitecture}) {
+    if (option.group == of_search) {
+      return false;
+    }
+  }
+  return option.group != kStrategy || option.key == "seed";
 }
 
 const Option* find_option(std::string_view key) {

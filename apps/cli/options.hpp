@@ -11,6 +11,9 @@
 
 namespace bnas::cli {
 
+/// Who reads the configuration.
+enum class Program : std::uint8_t { search, train };
+
 /// What `resume` allows for a key.
 enum class OnResume : std::uint8_t {
   frozen,  ///< decides results: another value is refused
@@ -45,6 +48,8 @@ struct Option {
 
 /// Every key once, in the order of help and of config.toml.
 std::span<const Option> options();
+/// Whether a program has the option: flags and help of others leave it out. All read it in files, which they share.
+bool is_used_by(const Option& option, Program program);
 const Option* find_option(std::string_view key);
 /// The key nearest to a misspelt one, or "".
 std::string nearest_key(std::string_view key);

@@ -170,14 +170,13 @@ fs::path fresh_run_directory(const std::string& name) {
   }
 }
 
-void refuse_taken(const fs::path& root) {
+void refuse_taken(const fs::path& root, const std::string& resume) {
   if (holds_run(root)) {
     const std::string holder = run_holder(root);
     throw Error(ErrorKind::locked,
                 holder.empty()
-                    ? fmt::format("{0} already holds a run; continue it with bnas_search resume {0}, or "
-                                  "choose another --run-dir",
-                                  root.string())
+                    ? fmt::format("{0} already holds a run; continue it with {1} {0}, or choose another --run-dir",
+                                  root.string(), resume)
                     : fmt::format("{0} is in use by {1}; see bnas_search status {0}", root.string(), holder));
   }
 }

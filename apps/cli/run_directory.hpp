@@ -36,7 +36,8 @@ class RunDirectory {
 /// runs/NAME-N with the smallest N >= 1 that does not exist.
 std::filesystem::path fresh_run_directory(const std::string& name);
 /// The quick refusals of RunDirectory::create, before anything is loaded: locked Errors.
-void refuse_taken(const std::filesystem::path& root);
+/// `resume` goes on with a run: "bnas_search resume".
+void refuse_taken(const std::filesystem::path& root, const std::string& resume = "bnas_search resume");
 /// Who holds the run directory, "process 123 on host since 2026-11-22T01:13:00Z", or "" when nobody does.
 std::string run_holder(const std::filesystem::path& root);
 /// io Error when the file system of `root` has less than `bytes` left.

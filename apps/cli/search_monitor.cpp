@@ -34,7 +34,8 @@ SearchMonitor::SearchMonitor(Settings settings, const nas::SearchSpace& space, c
       store_(store),
       exports_(settings_.root, space, settings_.surrogate, store),
       events_(settings_.json),
-      display_({.quiet = settings_.verbosity < 0, .run = settings_.root.string()}, [this] { return snapshot(); }),
+      display_({.quiet = settings_.verbosity < 0, .run = settings_.root.string(), .resume = settings_.resume},
+               [this] { return snapshot(); }),
       log_(log_files(settings_), settings_.verbosity, [this](const std::string& line) { display_.print(line); }) {
   const std::lock_guard lock(mutex_);
   state_.title = settings_.title;

@@ -27,6 +27,7 @@ class SearchMonitor {
     std::string title;
     int levels = 1;
     int workers = 1;
+    std::string resume = "bnas_search resume";  ///< the program and command that goes on with the run
     int verbosity = 0;
     bool json = false;
     std::filesystem::path log_file;  ///< besides the run's own; may be empty

@@ -70,8 +70,7 @@ const Case kCases[] = {
     {"infinite", "lr_start = inf", "run.toml:1:1: lr_start is inf, which is out of range; it may be 1e-09 to 100"},
     {"misspelt_choice", "dataset = \"fashion_mnist\"",
      "run.toml:1:1: dataset cannot be 'fashion_mnist'; did you mean 'fashion-mnist'?; choose from fashion-mnist, "
-     "mnist, "
-     "synthetic, idx"},
+     "mnist, cifar-10, cifar-100, folder, idx, synthetic"},
     {"unknown_choice", "space = \"darts-like\"", "run.toml:1:1: space cannot be 'darts-like'; choose from pnas, flat"},
     {"control_characters", "space = \"\\u001b[2J\"", "run.toml:1:1: space cannot be '?[2J'; choose from pnas, flat"},
     {"duration", "time_budget = \"soon\"", "run.toml:1:1: 'soon' is no duration like \"90s\", \"10m\" or \"2h\""},
@@ -91,6 +90,8 @@ const Case kCases[] = {
     {"idx_without_files", "dataset = \"idx\"",
      "configuration: train_images is missing; dataset idx needs train_images, train_labels, test_images and "
      "test_labels"},
+    {"folder_without_place", "dataset = \"folder\"",
+     "configuration: data_dir is missing; dataset folder needs the folder that holds train/CLASS/ and test/CLASS/"},
     {"deep_brackets", "filters = [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]",
      "run.toml:1: nested more than 16 deep; no configuration needs that"},
     {"deep_key", "seed = 1\na.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a = 1",

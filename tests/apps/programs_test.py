@@ -68,8 +68,8 @@ class Case(unittest.TestCase):
     def search(self, *arguments):
         return self.run_program("bnas_search", *arguments)
 
-    def start(self, *arguments, **options):
-        process = subprocess.Popen([os.path.join(BIN, "bnas_search"), *arguments], cwd=self.root, env=self.environment,
+    def start(self, *arguments, program="bnas_search", **options):
+        process = subprocess.Popen([os.path.join(BIN, program), *arguments], cwd=self.root, env=self.environment,
                                    stdin=subprocess.DEVNULL, **options)
         self.addCleanup(lambda: process.poll() is None and process.kill())
         return process
@@ -440,12 +440,17 @@ class Stop(Case):
             self.assertIn(part, plain)
 
 
-if __name__ == "__main__":
+def main(groups):
+    """Runs the group of tests that the command line names."""
+    global BIN
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
-    parser.add_argument("group", choices=["usage", "data", "search", "stop"])
+    parser.add_argument("group", choices=list(groups))
     options = parser.parse_args()
     BIN = os.path.abspath(options.bin)
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(
-        {"usage": Usage, "data": Data, "search": Search, "stop": Stop}[options.group])
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(groups[options.group])
     sys.exit(not unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful())
+
+
+if __name__ == "__main__":
+    main({"usage": Usage, "data": Data, "search": Search, "stop": Stop})
