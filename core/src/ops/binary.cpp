@@ -17,8 +17,8 @@ const std::array<std::string, 3> kPseudoGradientNames = {"ste_sign", "approx_sig
 /// Both gradients of a convolution whose operands were kept as bits: the layer is bilinear, so each operand's gradient
 /// needs the other one alone.
 template <class BackwardInput, class BackwardWeight>
-Var record_conv(Context& ctx, const char* op, Tensor y, const Var& x, const Var& w, const Conv2dDims& dims) {
-  return ctx.record(op, std::move(y), {x, w}, {x.value, w.value}, [dims](BackwardContext& bw) {
+Var record_conv(Context& ctx, const char* op, const Tensor& y, const Var& x, const Var& w, const Conv2dDims& dims) {
+  return ctx.record(op, y, {x, w}, {x.value, w.value}, [dims](BackwardContext& bw) {
     if (bw.wants(0)) {
       GradSlot dx = bw.dx(0);
       dispatch<BackwardInput>(bw.stream(), bw.dy(), bw.saved(1), dims, dx.tensor, dx.mode);
@@ -94,8 +94,7 @@ Var binary_conv2d(Context& ctx, const Var& x, const Var& w, const Geometry& geom
   Tensor y(ctx.stream, {dims.n, dims.oh(), dims.ow(), dims.o}, dot_dtype(dims.k()));
   Tensor channel_sums = make_sums(ctx, sums, dims.o);
   dispatch<kernels::BinaryConv2d>(ctx.stream, x.value, w.value, dims, y, channel_sums);
-  Var result =
-      record_conv<kernels::Conv2dBackwardInput, kernels::Conv2dBackwardWeight>(ctx, kOp, std::move(y), x, w, dims);
+  Var result = record_conv<kernels::Conv2dBackwardInput, kernels::Conv2dBackwardWeight>(ctx, kOp, y, x, w, dims);
   result.sums = std::move(channel_sums);
   return result;
 }
@@ -106,8 +105,8 @@ Var binary_depthwise_conv2d(Context& ctx, const Var& x, const Var& w, const Geom
   const Conv2dDims dims = depthwise_dims(kOp, x.shape(), w.shape(), geometry);
   Tensor y(ctx.stream, {dims.n, dims.oh(), dims.ow(), dims.c}, dot_dtype(dims.kh * dims.kw));
   dispatch<kernels::BinaryDepthwiseConv2d>(ctx.stream, x.value, w.value, dims, y);
-  return record_conv<kernels::DepthwiseConv2dBackwardInput, kernels::DepthwiseConv2dBackwardWeight>(
-      ctx, kOp, std::move(y), x, w, dims);
+  return record_conv<kernels::DepthwiseConv2dBackwardInput, kernels::DepthwiseConv2dBackwardWeight>(ctx, kOp, y, x, w,
+                                                                                                    dims);
 }
 
 // A dense layer is the convolution of images of one pixel: same kernels, same gradients, only the axes are named anew.
