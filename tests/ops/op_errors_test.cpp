@@ -8,9 +8,11 @@
 #include "bnas/core/ops/binary.hpp"
 #include "bnas/core/ops/linear.hpp"
 #include "bnas/core/ops/loss.hpp"
+#include "bnas/core/ops/mixture.hpp"
 #include "bnas/core/ops/norm.hpp"
 #include "bnas/core/ops/sequence.hpp"
 #include "bnas/core/ops/structure.hpp"
+#include "bnas/core/ops/weights.hpp"
 #include "support/device_data.hpp"
 
 namespace bnas::test {
@@ -107,6 +109,51 @@ TEST_F(OpErrorsTest, JoinsLossesAndSequences) {
   expect_error([&] { ops::mse_loss(ctx_, var({3}), labels); }, "[mse_loss]", "i32, expected f32");
   expect_error([&] { ops::embedding(ctx_, var({3}), labels); }, "[embedding]", "expected 2 axes");
   expect_error([&] { ops::lstm_step(ctx_, var({2, 3}), {}, var({8, 4}), var({8})); }, "[lstm_step]", "expected (8, 5)");
+}
+
+TEST_F(OpErrorsTest, MixturesAndMoves) {
+  const Var x = var({2, 4, 4, 6});
+  expect_error([&] { ops::scale_channels(ctx_, x, var({5})); }, "[scale_channels]", "scale has shape (5)");
+  expect_error([&] { ops::scale_channels(ctx_, bits({2, 6}), var({6})); }, "[scale_channels]", "bit, expected");
+  expect_error([&] { ops::prelu(ctx_, x, var({7})); }, "[prelu]", "slope has shape (7)");
+  expect_error([&] { ops::sum(ctx_, {}); }, "[sum]", "no inputs");
+  expect_error([&] { ops::sum(ctx_, {x, var({6})}); }, "[sum]", "(6)");
+  expect_error([&] { ops::slice_channels(ctx_, x, 4, 3); }, "[slice_channels]", "channels 4 to 7");
+  expect_error([&] { ops::shuffle_channels(ctx_, x, 4); }, "[shuffle_channels]", "4 groups");
+  expect_error([&] { ops::take_pixels(ctx_, x, {2, 4, 0}); }, "[take_pixels]", "no pixel");
+  expect_error([&] { ops::merge_pixels(ctx_, {x, x}, 2, 8, 8); }, "[merge_pixels]", "2 parts, expected 4");
+  expect_error([&] { ops::merge_pixels(ctx_, {x}, 1, 5, 5); }, "[merge_pixels]", "expected (2, 5, 5, 6)");
+  expect_error([&] { ops::broadcast_entry(ctx_, var({2, 3}), 6, 4); }, "[broadcast_entry]", "entry 6");
+  expect_error([&] { ops::drop_samples(ctx_, x, 1.0F); }, "[drop_samples]", "rate 1");
+  expect_error([&] { ops::drop_samples(ctx_, x, 0.5F); }, "drop_samples", "Context::step");
+  const MixtureRule rule{{0, 0}};
+  const auto mix = [&](const Var& alpha, const Var& beta, const Var& alive, const MixtureRule& r) {
+    ops::mixture_weights(ctx_, alpha, beta, alive.value, r);
+  };
+  expect_error([&] { mix(var({3, 4}), var({2}), var({2, 4}), rule); }, "[mixture_weights]", "alpha has shape (3, 4)");
+  expect_error([&] { mix(var({2, 4}), var({3}), var({2, 4}), rule); }, "[mixture_weights]", "beta has shape (3)");
+  expect_error([&] { mix(var({2, 4}), var({2}), var({2, 5}), rule); }, "[mixture_weights]", "alive has shape (2, 5)");
+  expect_error([&] { mix(var({2, 4}), var({2}), var({2, 4}), {{0, 0}, 0.0F}); }, "[mixture_weights]", "temperature 0");
+}
+
+TEST_F(OpErrorsTest, FiltersWithAmplitudes) {
+  const Var w = var({8, 3, 3, 6});
+  expect_error(
+      [&] {
+        ops::filter_scale(ctx_, var({8, 6}), ops::ScaleScope::filter, 1.0F);
+      },
+      "[filter_scale]", "(8, 6)");
+  expect_error([&] { ops::latent_sign(ctx_, w, var({6}).value, {}); }, "[latent_sign]", "scale has shape (6)");
+  expect_error([&] { ops::projected_sign(ctx_, w, var({5, 5}), var({1}).value, {}); }, "[projected_sign]", "(5, 5)");
+  expect_error([&] { ops::projected_sign(ctx_, w, var({3, 3}), var({8}).value, {}); }, "[projected_sign]", "(8)");
+  expect_error([&] { ops::amplitude_sign(ctx_, w, var({6}), {}); }, "[amplitude_sign]", "amplitudes has shape (6)");
+  ops::RunningStats stats{Tensor(*stream_, {6}, DType::f32), Tensor(*stream_, {6}, DType::f32)};
+  const ops::PreluTail tail{var({2, 5}), var({6})};
+  expect_error(
+      [&] {
+        ops::batch_norm_prelu(ctx_, var({2, 6}), var({6}), var({6}), stats, tail);
+      },
+      "[batch_norm_prelu]", "shortcut has shape (2, 5)");
 }
 
 TEST_F(OpErrorsTest, UnknownPseudoGradientNamesTheNearest) {
