@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One step of a supernet on made-up images of CIFAR's size: time, memory kept for backward, and the kernels that take
-// most of it.
+// Steps of a supernet and of one of its single paths on made-up images of CIFAR's size: time, memory kept for backward,
+// and the kernels that take most of it.
 //
 //   supernet_bench [W1A32|W1A1|W32A32] [batch] [ratio] [channels]
 #include <fmt/format.h>
@@ -75,9 +75,7 @@ void measure(const nas::SupernetConfig& config, std::int64_t batch) {
   std::vector<std::int32_t> classes(static_cast<std::size_t>(batch), 1);
   const Tensor images = Tensor::from_host(*stream, {batch, 32, 32, 3}, std::span<const float>(pixels));
   const Tensor labels = Tensor::from_host(*stream, {batch}, std::span<const std::int32_t>(classes));
-  for (const auto& [trained, name] :
-       {std::pair{nas::Trained::weights, "weights"}, {nas::Trained::architecture, "architecture"}}) {
-    net.set_trained(trained);
+  const auto report = [&](const char* name) {
     run(*stream, net, images, labels);
     Profile profile;
     stream->set_observer(&profile);
@@ -85,13 +83,26 @@ void measure(const nas::SupernetConfig& config, std::int64_t batch) {
     const Step step = run(*stream, net, images, labels);
     const double all = seconds(begin);
     stream->set_observer(nullptr);
-    fmt::print("step on {}: {:.1f} ms, {:.1f} MB kept for backward\n", name, 1e3 * all,
+    fmt::print("{}: {:.1f} ms, {:.1f} MB kept for backward\n", name, 1e3 * all,
                static_cast<double>(step.saved_bytes) / 1e6);
     profile.print(all);
     for (const auto& [op, bytes] : step.saved_by_op) {
       fmt::print("  kept by {:<28}{:>9.1f} MB\n", op, static_cast<double>(bytes) / 1e6);
     }
+  };
+  net.set_trained(nas::Trained::weights);
+  report("step of the supernet on weights");
+  net.set_trained(nas::Trained::architecture);
+  report("step of the supernet on the architecture");
+  nas::Selection path;
+  const auto operations = nas::candidates(config.style.operations).size();
+  for (std::size_t edge = 0; edge < nas::kCellEdges; ++edge) {  // each operation about equally often
+    path[0][edge] = static_cast<int>(edge % operations);
+    path[1][edge] = static_cast<int>((edge + operations / 2) % operations);
   }
+  net.set_alive(path);
+  net.set_trained(nas::Trained::weights);
+  report("step of a single path on weights");
 }
 
 }  // namespace
