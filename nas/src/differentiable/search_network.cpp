@@ -112,6 +112,8 @@ void SearchNetwork::state(const std::function<void(const std::string&, Tensor&)>
     visit(parameter->name, parameter->value);
   }
   architecture_->slots(visit);
+  visit("loss_sum", loss_sum_);
+  visit("correct", correct_);
 }
 
 }  // namespace bnas::nas

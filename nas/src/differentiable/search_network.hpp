@@ -40,7 +40,7 @@ class SearchNetwork {
   /// Share of correct answers with running statistics.
   double accuracy(const DeviceImages& data, int batch_size);
 
-  /// Visits weights, running statistics, architecture, and optimizer slots, in a fixed order.
+  /// Visits weights, running statistics, architecture, optimizer slots, and sums, in a fixed order.
   void state(const std::function<void(const std::string& name, Tensor&)>& visit);
   /// What a trial changes: weights, running statistics and their slots.
   void weights(const std::function<void(const std::string& name, Tensor&)>& visit);

@@ -9,7 +9,6 @@
 
 #include "bnas/core/data/epoch_order.hpp"
 #include "bnas/core/error.hpp"
-#include "bnas/core/io/tensor_io.hpp"
 #include "bnas/core/kernels/optim.hpp"
 #include "bnas/core/trace.hpp"
 #include "bnas/nas/child_trainer.hpp"
@@ -25,18 +24,6 @@ constexpr std::uint64_t kParentStream = 1;
 
 /// Of the training images; part of the keys of their orders.
 enum class Half : std::uint64_t { weights, architecture };
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return lines;
-}
-
-bool is_decision(const std::string& line) { return line.find("\"event\":\"epoch\"") == std::string::npos; }
 
 SupernetConfig real_twin(SupernetConfig network) {
   network.style.precision = {false, false};
@@ -73,14 +60,6 @@ SearchRun::SearchRun(Stream& stream, const DifferentiableConfig& config, const D
   }
 }
 
-template <class Visit>
-void SearchRun::for_each_network(Visit visit) {
-  visit(child_, "");
-  if (parent_) {
-    visit(*parent_, "parent.");
-  }
-}
-
 DifferentiableResult SearchRun::run() {
   restore();
   while (true) {
@@ -95,97 +74,11 @@ DifferentiableResult SearchRun::run() {
   return {genotype(), history_};
 }
 
-void SearchRun::add_event(const std::string& line) {
-  history_.push_back(line);
-  if (context_.on_event) {
-    context_.on_event(line);
-  }
-}
-
-void SearchRun::add_decisions() {
-  for (; reduction_ && decisions_ < reduction_->journal().size(); ++decisions_) {
-    add_event(reduction_->journal()[decisions_]);
-  }
-}
-
-void SearchRun::restore() {
-  const auto loaded = store_.load();
-  if (!loaded) {
-    return;
-  }
-  for (const std::string& problem : loaded->problems) {
-    if (context_.on_warning) {
-      context_.on_warning(problem + "; going on from " + loaded->path.string());
-    }
-  }
-  const Checkpoint& checkpoint = loaded->checkpoint;
-  const auto text = [&](const char* key) {
-    const auto found = checkpoint.state.metadata.find(key);
-    return found == checkpoint.state.metadata.end() ? std::string() : found->second;
-  };
-  if (text("fingerprint") != fingerprint_) {
-    throw Error(ErrorKind::bad_data, fmt::format("{}: the checkpoint belongs to another configuration or other data; "
-                                                 "give the search a directory of its own",
-                                                 loaded->path.string()));
-  }
-  std::vector<std::string> journal;
-  for (const std::string& line : lines_of(text("history"))) {
-    add_event(line);
-    if (is_decision(line)) {
-      journal.push_back(line);
-    }
-  }
-  if (reduction_) {
-    reduction_ = Reduction::replay(config_.reduction,
-                                   static_cast<int>(candidates(config_.network.style.operations).size()), journal);
-    decisions_ = journal.size();
-    for_each_network([&](SearchNetwork& network, const char*) { network.set_alive(reduction_->alive()); });
-  }
-  units_ = checkpoint.counter("units");
-  supernet_left_ = checkpoint.counter("supernet_left");
-  supernet_epochs_ = checkpoint.counter("supernet_epochs");
-  architecture_steps_ = checkpoint.counter("architecture_steps");
-  const bool sane = units_ >= 0 && units_ <= ledger_.all() && supernet_left_ >= 0 && architecture_steps_ >= 0 &&
-                    supernet_epochs_ >= 0 && supernet_epochs_ + supernet_left_ <= ledger_.supernet;
-  if (!sane) {
-    throw Error(ErrorKind::bad_data,
-                fmt::format("{}: {} units of {} is out of range; delete the directory to begin the search anew",
-                            loaded->path.string(), units_, ledger_.all()));
-  }
-  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
-    network.state([&](const std::string& name, Tensor& tensor) {
-      get_tensor(checkpoint.state, prefix + name, tensor, stream_, loaded->path.string());
-    });
-  });
-}
-
-void SearchRun::save() {
-  const TraceRange range(TraceCategory::io, "checkpoint", units_);
-  Checkpoint checkpoint;
-  checkpoint.counters = {{"units", units_},
-                         {"supernet_left", supernet_left_},
-                         {"supernet_epochs", supernet_epochs_},
-                         {"architecture_steps", architecture_steps_}};
-  std::string history;
-  for (const std::string& line : history_) {
-    history += line + "\n";
-  }
-  for (std::size_t i = decisions_; reduction_ && i < reduction_->journal().size(); ++i) {
-    history += reduction_->journal()[i] + "\n";
-  }
-  checkpoint.state.metadata = {{"fingerprint", fingerprint_}, {"history", history}};
-  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
-    network.state(
-        [&](const std::string& name, Tensor& tensor) { put_tensor(checkpoint.state, prefix + name, tensor, stream_); });
-  });
-  store_.save(std::move(checkpoint));
-}
-
 double SearchRun::progress(std::int64_t batch, std::int64_t batches) const {
   return (static_cast<double>(units_) + static_cast<double>(batch) / static_cast<double>(batches)) / ledger_.all();
 }
 
-/// Uploads order and step values of the unit's epoch, for weights and, where they are trained, the architecture.
+/// Uploads order and step values of the unit's epoch that are still to come, for weights and architecture.
 void SearchRun::load_steps(SearchNetwork& network, const Epoch& epoch) {
   const auto unit = static_cast<std::uint64_t>(units_);
   const auto load_order = [&](Half which, Tensor& order) {
@@ -203,7 +96,7 @@ void SearchRun::load_steps(SearchNetwork& network, const Epoch& epoch) {
   std::vector<StepValues> weights, architecture;
   const double confidence =
       config_.confident_lr ? std::pow(static_cast<double>(supernet_epochs_ + 1) / ledger_.supernet, 2.0) : 1.0;
-  for (std::int64_t batch = 0; batch < batches; ++batch) {
+  for (std::int64_t batch = batch_; batch < batches; ++batch) {
     StepValues values;
     values.lr = config_.schedule.at(progress(batch, batches) * ledger_.all(), ledger_.all());
     values.first_row = batch * epoch.batch_size;
@@ -247,16 +140,15 @@ EpochSums SearchRun::train_epoch(SearchNetwork& network, const Epoch& epoch) {
   };
   const std::int64_t rest = half() % epoch.batch_size;
   const std::unique_ptr<Repeated> whole = stream_.repeat([&] { step(epoch.batch_size); });
-  for (std::int64_t batch = 0; batch < half() / epoch.batch_size; ++batch) {
-    if (context_.stop != nullptr && context_.stop->load()) {
-      throw Interrupted();
-    }
-    const TraceRange range(TraceCategory::step, "step", batch);
+  for (; batch_ < half() / epoch.batch_size; ++batch_) {
+    pause();
+    const TraceRange range(TraceCategory::step, "step", batch_);
     whole->run();
   }
   if (rest > 0) {
     step(rest);
   }
+  batch_ = 0;
   const EpochSums sums = network.take_sums(half());
   if (!std::isfinite(sums.loss)) {
     throw Error(ErrorKind::bad_data,

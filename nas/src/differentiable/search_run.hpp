@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 
@@ -11,7 +12,7 @@
 namespace bnas::nas {
 
 /// One search from its checkpoint, or from nothing, to its result. It advances by units, each an epoch of the supernet
-/// or a trial, and saves after each.
+/// or a trial, and saves after each; also inside them, where a unit has no state but that of the network in training.
 class SearchRun {
  public:
   SearchRun(Stream& stream, const DifferentiableConfig& config, const DeviceImages& train, const DeviceImages& valid,
@@ -27,6 +28,8 @@ class SearchRun {
 
   void restore();
   void save();
+  bool saves_inside_units() const { return !parent_ && !config_.copy_weights; }
+  void pause();  // at a step: saves where it is time to, leaves where that is asked
   void add_event(const std::string& line);
   void add_decisions();  // of the reduction, that the history does not have yet
 
@@ -42,7 +45,12 @@ class SearchRun {
   DartsGenotype genotype();
   std::int64_t half() const { return train_.labels.numel() / 2; }
   template <class Visit>
-  void for_each_network(Visit visit);
+  void for_each_network(Visit visit) {
+    visit(child_, "");
+    if (parent_) {
+      visit(*parent_, "parent.");
+    }
+  }
 
   Stream& stream_;
   const DifferentiableConfig& config_;
@@ -57,11 +65,13 @@ class SearchRun {
   std::unique_ptr<Reduction> reduction_;      // null where nothing is reduced
   Tensor weight_order_, architecture_order_;  // i32: rows of the training set as this epoch sees them
   StepFeed weight_feed_, architecture_feed_;
+  std::chrono::steady_clock::time_point saved_at_ = std::chrono::steady_clock::now();
 
   // Progress; with the state of the networks this is the checkpoint.
   std::vector<std::string> history_;
   std::size_t decisions_ = 0;         // of the reduction's journal, in history_
   std::int64_t units_ = 0;            // finished epochs, trials included
+  std::int64_t batch_ = 0;            // finished batches of the unit under way
   std::int64_t supernet_left_ = 0;    // epochs of the warm-up or refresh under way
   std::int64_t supernet_epochs_ = 0;  // finished
   std::int64_t architecture_steps_ = 0;

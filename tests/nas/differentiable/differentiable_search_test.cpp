@@ -12,6 +12,7 @@
 #include "bnas/core/data/synthetic.hpp"
 #include "bnas/core/error.hpp"
 #include "bnas/core/io/checkpoint.hpp"
+#include "bnas/core/trace.hpp"
 #include "bnas/nas/child_trainer.hpp"
 #include "bnas/nas/differentiable/cell_cost.hpp"
 #include "bnas/nas/differentiable/supernet.hpp"
@@ -202,6 +203,50 @@ TEST_F(DifferentiableSearchTest, StoppedAnywhereItGoesOnToTheSameBits) {
     EXPECT_EQ(result.genotype, expected.genotype);
     EXPECT_EQ(last_checkpoint(cut.path()).state.tensors, last_checkpoint(whole.path()).state.tensors) << strategy;
   }
+}
+
+/// Sets a flag when so many training steps have begun.
+class StopAtStep final : public TraceSink {
+ public:
+  StopAtStep(std::atomic<bool>& stop, int steps) : stop_(stop), left_(steps), before_(set_trace_sink(this)) {}
+  ~StopAtStep() override { set_trace_sink(before_); }
+  void begin(TraceCategory category, const char*, std::int64_t) noexcept override {
+    if (category == TraceCategory::step && --left_ == 0) {
+      stop_ = true;
+    }
+  }
+  void end() noexcept override {}
+  void name_thread(const std::string&) noexcept override {}
+
+ private:
+  std::atomic<bool>& stop_;
+  int left_;
+  TraceSink* before_;
+};
+
+// Two steps at a time: from inside epochs and trials on, without a step done twice.
+TEST_F(DifferentiableSearchTest, StoppedInsideAnEpochItGoesOnFromThatStep) {
+  DifferentiableConfig config = tiny();
+  config.network.style.operations = OperationSet::dense_1bit;
+  config.batch_size = config.trial_batch_size = 8;  // four whole batches of an epoch, and three images
+  const Scratch whole, cut;
+  const DifferentiableResult expected = run(config, whole.path());
+  DifferentiableSearch search(config, train_, valid_, {});
+  DifferentiableResult result;
+  int stops = 0;
+  while (result.history.empty()) {
+    std::atomic<bool> stop{false};
+    const StopAtStep trigger(stop, 2);
+    try {
+      result = search.run({.directory = cut.path(), .stop = &stop});
+    } catch (const Interrupted&) {
+      ++stops;
+    }
+  }
+  EXPECT_EQ(stops, 4 * epoch_ledger(config).all() / 2 - 1) << "the last steps end the search";
+  EXPECT_EQ(result.history, expected.history);
+  EXPECT_EQ(result.genotype, expected.genotype);
+  EXPECT_EQ(last_checkpoint(cut.path()).state.tensors, last_checkpoint(whole.path()).state.tensors);
 }
 
 TEST_F(DifferentiableSearchTest, ForeignCheckpointsAreRefused) {

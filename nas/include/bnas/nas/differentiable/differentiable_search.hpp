@@ -18,7 +18,8 @@ namespace bnas::nas {
 struct DifferentiableContext {
   std::filesystem::path directory;                     ///< holds two generations of the search's checkpoint
   std::string run_id = "run";                          ///< stamped into them
-  const std::atomic<bool>* stop = nullptr;             ///< set: throw Interrupted at the next step
+  const std::atomic<bool>* stop = nullptr;             ///< set: checkpoint at the next step and throw Interrupted
+  double checkpoint_seconds = 60.0;                    ///< between checkpoints inside an epoch
   std::function<void(const std::string&)> on_event{};  ///< a line of the history, once it is safe; again after a resume
   std::function<void(const std::string&)> on_warning{};  ///< something was wrong and has been mended
 };
@@ -36,7 +37,8 @@ struct DifferentiableResult {
 /// one operation is left on each; or the warm-up alone where nothing is reduced. The first half of the training images,
 /// in the order of the file, trains weights, the second half the architecture; `valid` scores trials.
 /// Same configuration, same images: same result, bit for bit, also when stopped or killed at any moment and begun again
-/// in the same directory, from the last finished epoch on.
+/// in the same directory, from the last checkpoint on. Checkpoints are made after each epoch and each trial, and inside
+/// them too where there is nothing else to remember (no copy_weights, no parent network).
 class DifferentiableSearch {
  public:
   /// The image size and the number of classes of config.network are taken from the data. usage Error for a
