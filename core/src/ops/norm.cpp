@@ -148,12 +148,11 @@ Var batch_norm_prelu(Context& ctx, const Var& x, const Var& gamma, const Var& be
     require_shape(kOp, "gain", tail.gain.value, channels);
     dispatch<kernels::ScaleChannels>(ctx.stream, y, tail.gain.value, y, GradMode::overwrite);
   }
-  return ctx.record(kOp, std::move(y), {x, gamma, beta, tail.shortcut, tail.slope, tail.gain},
-                    {x.value, used.mean, used.variance, gamma.value, beta.value, tail.shortcut.value, tail.slope.value,
-                     tail.gain.value},
-                    [eps = options.eps, frozen = !ctx.training()](BackwardContext& bw) {
-                      norm_prelu_backward(bw, eps, frozen);
-                    });
+  return ctx.record(
+      kOp, std::move(y), {x, gamma, beta, tail.shortcut, tail.slope, tail.gain},
+      {x.value, used.mean, used.variance, gamma.value, beta.value, tail.shortcut.value, tail.slope.value,
+       tail.gain.value},
+      [eps = options.eps, frozen = !ctx.training()](BackwardContext& bw) { norm_prelu_backward(bw, eps, frozen); });
 }
 
 }  // namespace bnas::ops
