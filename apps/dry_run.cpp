@@ -76,8 +76,10 @@ Prediction predict(const Config& config, SearchObjects& objects) {
         b == 1 ? std::min(first_level, out.trials) : std::max(0.0, out.trials - first_level) / std::max(1, blocks - 1);
     level.macs = cost.macs;
     const double relative = measured.macs > 0.0 ? cost.macs / measured.macs : 1.0;
-    level.seconds =
-        level.trials * (images * image.at(b, cost.macs) + static_cast<double>(config.epochs) * fixed.at(b, cost.macs));
+    // Of n rung cells 1 / n of the epochs, and all of them for the best 1 / n: together 2 / (n + 1) of all trainings.
+    const double effort = b > 1 && config.halving > 0 ? 2.0 / (static_cast<double>(config.halving) + 1.0) : 1.0;
+    level.seconds = effort * level.trials *
+                    (images * image.at(b, cost.macs) + static_cast<double>(config.epochs) * fixed.at(b, cost.macs));
     out.disk += level.trials * measured.child_disk * cost.weights / std::max(1.0, measured.weights);
     largest = std::max(largest, relative);
     out.seconds += level.seconds / workers;

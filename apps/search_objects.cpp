@@ -80,6 +80,7 @@ std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const 
   strategy.children = static_cast<int>(config.children);
   strategy.first_level_max = config.first_level_max;
   strategy.warm_up = config.warm_up;
+  strategy.halving = static_cast<int>(config.halving);
   strategy.exploration = config.exploration;
   strategy.seed = static_cast<std::uint64_t>(config.seed);
 

@@ -42,6 +42,7 @@ struct Config {
   std::int64_t children = 16;
   std::int64_t first_level_max = 24;
   bool warm_up = false;
+  std::int64_t halving = 0;
   double exploration = 0.0;
   std::int64_t population = 16;
   std::int64_t tournament = 4;

@@ -196,6 +196,11 @@ void check_together(const Config& config, const Origins& origins) {
            fmt::format("filters has {} entries for {} cells; give one number per cell{}", config.filters.size(),
                        config.cells, config.space == "pnas" ? ", or one for the first" : ""));
   }
+  if (config.halving == 1 || config.halving > config.epochs) {
+    refuse(
+        origins, "halving",
+        fmt::format("halving {} needs at least 2, and as many epochs (epochs is {})", config.halving, config.epochs));
+  }
   if (config.tournament > config.population) {
     refuse(origins, origins.contains("tournament") ? "tournament" : "population",
            fmt::format("tournament {} is above population {}; it draws from the population", config.tournament,

@@ -94,6 +94,10 @@ std::vector<Option> make_options() {
       toggle(
           "warm_up", &C::warm_up, kStrategy, kFrozen,
           "progressive: the sample of the first level has the cells whose untrained networks tell images apart best"),
+      number(
+          "halving", &C::halving, kStrategy, kFrozen,
+          "progressive: N: in later levels more cells train 1/N of the epochs, the best 1/N of them then all; 0: off",
+          0, 16),
       number("exploration", &C::exploration, kStrategy, kFrozen, "progressive: share of each level drawn at random", 0,
              1),
       number("population", &C::population, kStrategy, kFrozen, "evolution: cells that may have children", 1, 100'000),

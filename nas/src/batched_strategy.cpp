@@ -56,6 +56,9 @@ json to_json(const Proposal& p) {
   if (p.predicted) {
     j["predicted"] = number(*p.predicted);
   }
+  if (p.effort != 1.0) {
+    j["effort"] = p.effort;
+  }
   return j;
 }
 
@@ -66,6 +69,10 @@ Proposal proposal_from(const json& j) {
   }
   if (j.contains("predicted")) {
     p.predicted = number(j.at("predicted"));
+  }
+  p.effort = j.value("effort", 1.0);
+  if (!(p.effort > 0.0 && p.effort <= 1.0)) {
+    reject("an effort out of range");
   }
   return p;
 }
@@ -101,6 +108,9 @@ json identity(const StrategyConfig& c, const SpaceConfig& s, const std::string& 
   if (c.warm_up) {
     out["warm_up"] = true;
   }
+  if (c.halving != 0) {
+    out["halving"] = c.halving;
+  }
   return out;
 }
 
@@ -122,6 +132,8 @@ BatchedStrategy::BatchedStrategy(StrategyConfig config, const SearchSpace& space
       fmt::format("strategy: first_level_max is {}; give a number of cells, or 0 for all", config_.first_level_max));
   require(config_.exploration >= 0.0 && config_.exploration <= 1.0,
           fmt::format("strategy: exploration is {}; it is a share between 0 and 1", config_.exploration));
+  require(config_.halving == 0 || config_.halving >= 2,
+          fmt::format("strategy: halving is {}; it must be 0 or at least 2", config_.halving));
   require(config_.generation >= 1,
           fmt::format("strategy: generation is {}; it must be at least 1", config_.generation));
   require(config_.tournament >= 1 && config_.tournament <= config_.population,

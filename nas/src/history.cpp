@@ -7,6 +7,7 @@
 #include <map>
 
 #include "bnas/core/io/file.hpp"
+#include "bnas/nas/measured_rewards.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -75,9 +76,10 @@ std::size_t finished_prefix(const std::vector<Trial>& trials) {
 }  // namespace
 
 std::string train_history_csv(const std::vector<Trial>& trials, const SearchSpace& space) {
+  const int whole = whole_epochs(trials);
   std::string csv;
   for (std::size_t i = 0; i < finished_prefix(trials); ++i) {
-    if (trials[i].status == TrialStatus::done) {
+    if (trials[i].status == TrialStatus::done && trials[i].budget.epochs == whole) {
       csv += python_float(trials[i].reward) + cell_fields(trials[i].genotype, space) + "\r\n";
     }
   }
@@ -100,6 +102,7 @@ std::string architectures_txt(const std::vector<Trial>& trials, const SearchSpac
   // Trailing blanks are part of the format.
   std::string text = "All the evaluated architectures will be logged in this file. \n \n \n";
   int level = 0;
+  const int whole = whole_epochs(trials);
   const std::size_t finished = finished_prefix(trials);
   for (std::size_t i = 0; i < trials.size() && i <= finished; ++i) {
     const Trial& t = trials[i];
@@ -110,7 +113,7 @@ std::string architectures_txt(const std::vector<Trial>& trials, const SearchSpac
     if (i == finished) {
       break;
     }
-    if (t.status == TrialStatus::done) {
+    if (t.status == TrialStatus::done && t.budget.epochs == whole) {
       text += fmt::format("\nSr. No: {}\nReward: {}\nArchitecture: {}\nRepresentation String: \"{}\"\n", t.rank,
                           python_float(t.reward), t.text, representation(t.genotype, space));
     }

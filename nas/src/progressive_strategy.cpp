@@ -33,8 +33,50 @@ std::int64_t ProgressiveStrategy::planned_trials() const {
   std::int64_t planned = known_trials();
   for (int level = last_level() + 1; level <= config().blocks; ++level) {
     planned += planned_on_level(level);
+    if (config().halving > 0 && level > 1) {
+      const std::size_t first = std::min(static_cast<std::size_t>(cells_of_size(level)), first_rung());
+      planned += static_cast<std::int64_t>(first + second_rung(first)) - planned_on_level(level);
+    }
   }
-  return planned;
+  if (!pending().empty()) {
+    const bool rung = pending().front().effort < 1.0;
+    return planned + static_cast<std::int64_t>(rung ? second_rung(pending().size()) : 0);
+  }
+  return planned + std::ssize(promoted());
+}
+
+std::size_t ProgressiveStrategy::first_rung() const {
+  const auto children = static_cast<std::size_t>(config().children);
+  return config().halving == 0 ? children
+                               : std::max<std::size_t>(1, children * static_cast<std::size_t>(config().halving) / 2);
+}
+
+std::size_t ProgressiveStrategy::second_rung(std::size_t first) const {
+  const auto factor = static_cast<std::size_t>(config().halving);
+  return (first + factor - 1) / factor;
+}
+
+std::vector<Proposal> ProgressiveStrategy::promoted() const {
+  std::vector<const Told*> rung;
+  std::size_t asked = 0;
+  if (told().empty() || told().back().proposal.effort == 1.0) {
+    return {};
+  }
+  for (const Told& t : told()) {
+    if (t.proposal.level == last_level() && t.proposal.effort < 1.0) {
+      ++asked;
+      if (t.status == TrialStatus::done) {
+        rung.push_back(&t);
+      }
+    }
+  }
+  std::stable_sort(rung.begin(), rung.end(), [](const Told* a, const Told* b) { return a->reward > b->reward; });
+  rung.resize(std::min(rung.size(), second_rung(asked)));
+  std::vector<Proposal> batch;
+  for (const Told* t : rung) {
+    batch.push_back({t->proposal.genotype, t->proposal.level, t->proposal.predicted});
+  }
+  return batch;
 }
 
 std::vector<Genotype> ProgressiveStrategy::first_level() const {
@@ -74,7 +116,7 @@ std::vector<Genotype> ProgressiveStrategy::extensions(int level) const {
   std::vector<Genotype> cells;
   for (const Told& t : told()) {
     trained.insert(t.proposal.genotype);
-    if (t.proposal.level == level - 1 && t.status == TrialStatus::done) {
+    if (t.proposal.level == level - 1 && t.status == TrialStatus::done && t.proposal.effort == 1.0) {
       for (Genotype& cell : space().grow(t.proposal.genotype)) {
         cells.push_back(std::move(cell));
       }
@@ -90,17 +132,24 @@ void ProgressiveStrategy::fit_to_told() {
   if (fitted_ == told().size()) {
     return;
   }
+  const MeasuredRewards known = measured();
   std::vector<std::vector<std::int32_t>> tokens;
-  std::vector<double> rewards;
-  for (const Told& t : told()) {
-    if (t.status == TrialStatus::done) {
-      tokens.push_back(space().tokens(t.proposal.genotype));
-      rewards.push_back(t.reward);
-    }
+  for (const Genotype& cell : known.cells) {
+    tokens.push_back(space().tokens(cell));
   }
   check(!tokens.empty(), name(), "no trial to fit the surrogate to");
-  surrogate_->fit(tokens, rewards);
+  surrogate_->fit(tokens, known.rewards);
   fitted_ = told().size();
+}
+
+MeasuredRewards ProgressiveStrategy::measured() const {
+  std::vector<Measurement> all;
+  for (const Told& t : told()) {
+    if (t.status == TrialStatus::done) {
+      all.push_back({&t.proposal.genotype, t.proposal.level, t.proposal.effort == 1.0, t.reward});
+    }
+  }
+  return comparable_rewards(all);
 }
 
 std::vector<double> ProgressiveStrategy::predict(std::span<const Genotype> cells) const {
@@ -129,6 +178,9 @@ std::vector<Proposal> ProgressiveStrategy::next_batch() {
     }
     return batch;
   }
+  if (std::vector<Proposal> second = promoted(); !second.empty()) {
+    return second;
+  }
   if (level > config().blocks) {
     return batch;
   }
@@ -147,7 +199,7 @@ std::vector<Proposal> ProgressiveStrategy::next_batch() {
   };
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return score(a) > score(b); });
 
-  const std::size_t beam = std::min(cells.size(), static_cast<std::size_t>(config().children));
+  const std::size_t beam = std::min(cells.size(), first_rung());
   const auto explored = static_cast<std::size_t>(std::lround(config().exploration * static_cast<double>(beam)));
   const std::size_t best = beam - explored;
   std::vector<std::size_t> chosen(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(best));
@@ -156,7 +208,7 @@ std::vector<Proposal> ProgressiveStrategy::next_batch() {
     chosen.push_back(order[best + i]);
   }
   for (const std::size_t i : chosen) {
-    batch.push_back({cells[i], level, means[i]});
+    batch.push_back({cells[i], level, means[i], config().halving > 0 ? 1.0 / config().halving : 1.0});
   }
   for (std::size_t i = 0; i < cells.size(); ++i) {
     scores_.push_back({cells[i], means[i]});
@@ -168,17 +220,14 @@ std::optional<SurrogateQuality> ProgressiveStrategy::assess() {
   const int level = last_level();
   constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
   SurrogateQuality quality{level, kUndefined, kUndefined, kUndefined, kUndefined};
-  std::vector<Genotype> cells;
-  std::vector<double> rewards;
+  if (config().halving > 0 && level > 1 && told().back().proposal.effort == 1.0) {
+    return std::nullopt;  // judged on the first rung, where nothing was left out yet
+  }
+  const auto [cells, rewards] = measured();
   std::vector<double> forecast;
   std::vector<double> outcome;
   for (const Told& t : told()) {
-    if (t.status != TrialStatus::done) {
-      continue;
-    }
-    cells.push_back(t.proposal.genotype);
-    rewards.push_back(t.reward);
-    if (t.proposal.level == level && t.proposal.predicted) {
+    if (t.status == TrialStatus::done && t.proposal.level == level && t.proposal.predicted) {
       forecast.push_back(*t.proposal.predicted);
       outcome.push_back(t.reward);
     }

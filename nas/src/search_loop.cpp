@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <thread>
 
@@ -100,6 +101,7 @@ class SearchRun {
       t.genotype = p.genotype;
       t.text = text_(p.genotype);
       t.budget = options_.budget;
+      t.budget.epochs = std::max(1, static_cast<int>(std::lround(p.effort * options_.budget.epochs)));
       t.predicted = p.predicted;
     }
     if (const auto scores = strategy_.scores(); observer_.on_scores && !scores.empty()) {

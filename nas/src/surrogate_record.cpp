@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bnas/core/error.hpp"
+#include "bnas/nas/measured_rewards.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -114,17 +115,18 @@ ordered_json to_json(const SpaceConfig& s) {
 
 SurrogateRecord record_surrogate(const SurrogateConfig& config, const SpaceConfig& space,
                                  const std::vector<Trial>& trials) {
-  SurrogateRecord record{config, space, {}, {}};
+  const int whole = whole_epochs(trials);
+  std::vector<Measurement> all;
   for (const Trial& t : trials) {
     if (!is_final(t.status)) {
       break;
     }
     if (t.status == TrialStatus::done) {
-      record.cells.push_back(t.genotype);
-      record.rewards.push_back(t.reward);
+      all.push_back({&t.genotype, t.level, t.budget.epochs == whole, t.reward});
     }
   }
-  return record;
+  MeasuredRewards measured = comparable_rewards(all);
+  return {config, space, std::move(measured.cells), std::move(measured.rewards)};
 }
 
 std::string to_json(const SurrogateRecord& record) {

@@ -31,6 +31,8 @@ class Score(Case):
         self.assertIn("12 cells of 2 runs, 3 operations, flat space", done.stdout)
         for name in ("blend", "ridge", "mlp-pairwise"):
             self.assertRegex(done.stdout, name + r" +(0|1|-0)\.\d{3}")
+        every = json.loads(self.score("--history", "h.csv", "--evaluate", "--json").stdout)
+        self.assertEqual([s["surrogate"] for s in every["surrogates"]][:3], ["blend", "gp", "ridge"])
         out = json.loads(self.score("--history", "h.csv", "--evaluate", "--surrogate", "ridge", "--json").stdout)
         self.assertEqual(out["surrogates"][0]["levels"][0]["seen"], 8)
         self.assertGreater(out["surrogates"][0]["spearman"], 0.9)
@@ -152,6 +154,15 @@ class Runs(Case):
         self.assertEqual((best.returncode, len(best.stdout.splitlines())), (0, 3), best.stderr)
         self.assertIn("cells of 3 blocks", self.run_program("bnas_score", "a", "--blocks", "3", "--top", "1").stderr)
         self.refused(2, ["a", "--operators", "linear,3x3 bconv"], "its operators are", program="bnas_score")
+
+    def test_halving_trains_shortly_first(self):
+        done = self.search(*programs_test.once([*programs_test.TINY, "--epochs", "2", "--children", "4", "--halving",
+                                                "2"]), "--warm-up", "--run-dir", "a")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(self.read("a", "metrics.json"))["trials"]["done"], 4 + 4 + 2)
+        self.assertEqual(self.read("a", "train_history.csv").count("\n"), 4 + 2, "short trainings do not compare")
+        self.assertEqual(len(json.loads(self.read("a", "surrogate.json"))["cells"]), 4 + 4)
+        self.refused(2, [*programs_test.TINY, "--halving", "2"], "halving 2 needs at least 2, and as many epochs")
 
     def test_compare_takes_seeds_together(self):
         for name, extra in (("a", []), ("b", ["--seed", "2"]), ("c", ["--strategy", "evolution", "--population", "3",

@@ -82,6 +82,17 @@ TEST(History, PadsTwoDigitIndicesAsNumpyDoes) {
   EXPECT_NE(architectures_txt(trials, space).find("[[ 0.  0.  0.  0.  0.  0.  0.  0.  0. 10.]]\""), std::string::npos);
 }
 
+TEST(History, LeavesShorterTrainingsOut) {
+  const SearchSpace space(SpaceConfig::flat(kSeedOperators, 1));
+  std::vector<Trial> trials{measured(space, 1, 1, 1, {{{-1, 0, -1, 3}}}, 0.25),
+                            measured(space, 2, 1, 2, {{{-1, 0, -1, 3}}}, 0.5)};
+  trials[0].budget.epochs = 2;
+  trials[1].budget.epochs = 4;
+  EXPECT_EQ(train_history_csv(trials, space), "0.5,0,3x3 sep-bconv,0,3x3 bconv\r\n");
+  EXPECT_EQ(architectures_txt(trials, space).find("Reward: 0.25"), std::string::npos);
+  EXPECT_NE(architectures_txt(trials, space).find("Reward: 0.5"), std::string::npos);
+}
+
 TEST(History, WritesScoresAsTheSeedsDo) {
   const SearchSpace space(SpaceConfig::flat(kSeedOperators, 2));
   const std::vector<ScoredCell> cells{{{{{-1, 0, -1, 3}, {-1, 1, -1, 0}}}, 0.48366728},

@@ -181,6 +181,70 @@ TEST(ProgressiveStrategy, NanPredictionsComeLast) {
   EXPECT_NE(strategy->state(), "");
 }
 
+TEST(ProgressiveStrategy, HalvingTrainsMoreCellsShortlyAndTheBestWholly) {
+  StrategyConfig config = toy_config();
+  config.halving = 3;  // of 4 children: 6 for a third of the epochs, 2 of them for all
+  const auto strategy = make(config);
+  const std::int64_t planned = strategy->planned_trials();
+  EXPECT_EQ(planned, 10 + 2 * (6 + 2));
+  std::vector<Trial> first = measure(strategy->ask());
+  strategy->tell(first);
+  std::string states;
+  for (int level = 2; level <= 3; ++level) {
+    const std::vector<Proposal> rung = strategy->ask();
+    EXPECT_EQ(strategy->planned_trials(), planned);
+    ASSERT_EQ(rung.size(), 6U);
+    for (const Proposal& p : rung) {
+      EXPECT_DOUBLE_EQ(p.effort, 1.0 / 3.0);
+      EXPECT_EQ(p.level, level);
+    }
+    // The order of rewards is not that of predictions: the fourth and the second are best, the fourth diverges.
+    std::vector<Trial> trials = measure(rung, [&](const Genotype& g) {
+      for (std::size_t i = 0; i < rung.size(); ++i) {
+        if (rung[i].genotype == g) {
+          return 0.1 + 0.1 * static_cast<double>((i * 5 + 3) % 6);
+        }
+      }
+      return 0.0;
+    });
+    std::vector<std::size_t> order{0, 1, 2, 3, 4, 5};
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return trials[a].reward > trials[b].reward; });
+    trials[order[0]].status = TrialStatus::diverged;
+    strategy->tell(trials);
+    EXPECT_EQ(strategy->planned_trials(), planned);
+    const std::string state = strategy->state();
+
+    const std::vector<Proposal> second = strategy->ask();
+    EXPECT_EQ(cells_of(second), (std::vector<Genotype>{rung[order[1]].genotype, rung[order[2]].genotype}));
+    EXPECT_EQ(strategy->planned_trials(), planned);
+    for (const Proposal& p : second) {
+      EXPECT_EQ(p.effort, 1.0);
+      EXPECT_EQ(p.level, level);
+    }
+    const auto again = make(config);
+    again->restore(state);
+    EXPECT_EQ(cells_of(again->ask()), cells_of(second)) << "after a kill between the rungs";
+    strategy->tell(measure(second));
+    if (level == 2) {  // only wholly trained cells grow
+      std::set<Genotype> grown;
+      for (const Proposal& p : second) {
+        const std::vector<Genotype> more = toy_space().grow(p.genotype);
+        grown.insert(more.begin(), more.end());
+      }
+      const auto next = make(config);
+      next->restore(strategy->state());
+      for (const Proposal& p : next->ask()) {
+        EXPECT_TRUE(grown.contains(p.genotype));
+      }
+    }
+  }
+  EXPECT_TRUE(strategy->ask().empty());
+  EXPECT_EQ(strategy->quality().size(), 3U) << "one per level, of the first rung";
+  config.halving = 1;
+  EXPECT_THROW(static_cast<void>(make(config)), Error);
+}
+
 TEST(ProgressiveStrategy, WarmUpTakesTheBestScores) {
   StrategyConfig config = toy_config();
   config.first_level_max = 3;

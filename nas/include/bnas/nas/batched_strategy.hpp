@@ -19,6 +19,7 @@ struct StrategyConfig {
   std::int64_t first_level_max = 0;  ///< level 1 is a seeded sample of so many cells when it has more; 0: all of it
   bool warm_up = false;              ///< progressive: level 1 has the best by a score instead of a random sample
   double exploration = 0.0;          ///< progressive: share of each beam drawn at random from the candidates
+  int halving = 0;                   ///< progressive: successive halving by this factor in later levels; 0: none
   bool largest_only = false;         ///< random: cells of exactly B blocks; otherwise of 1 to B
   int population = 16;               ///< evolution: cells that may have children
   int tournament = 4;                ///< evolution: cells of which the best has a child
@@ -57,6 +58,8 @@ class BatchedStrategy : public Strategy {
   const StrategyConfig& config() const { return config_; }
   const SearchSpace& space() const { return space_; }
   const std::vector<Told>& told() const { return told_; }
+  /// Asked but not yet told.
+  const std::vector<Proposal>& pending() const { return pending_; }
   /// Trials told, and asked but not yet told.
   std::int64_t known_trials() const { return static_cast<std::int64_t>(told_.size() + pending_.size()); }
   /// Level of the last proposal, told or pending; 0 at the start.

@@ -9,8 +9,8 @@ namespace bnas::nas {
 
 /// Regularized evolution (Real et al. 2019, algorithm 1) at the budget of the progressive plan: a random population,
 /// then children of the best of `tournament` cells drawn from the `population` youngest; the oldest die. A mutation
-/// changes an operation or an input, or adds or drops a block; a random cell takes the place of a child where all such are
-/// known. `generation` children are born at a time, so that they can be trained side by side.
+/// changes an operation or an input, or adds or drops a block; where all such children are known, a random cell takes
+/// the place of one. `generation` children are born at a time, so that they can be trained side by side.
 class EvolutionStrategy final : public BatchedStrategy {
  public:
   EvolutionStrategy(StrategyConfig config, const SearchSpace& space);

@@ -14,7 +14,8 @@
 namespace bnas::nas {
 
 // Both exports hold the measured trials before the first unfinished one, in generation order, so that they grow by
-// appending and do not depend on the number of workers. Diverged and failed trials have no reward and are left out.
+// appending and do not depend on the number of workers. Diverged and failed trials have no reward and are left out, and
+// so are trials of fewer epochs than others (successive halving): their rewards do not compare.
 
 /// One line per trial, CRLF, no header: reward, in1, op1, in2, op2, ...
 std::string train_history_csv(const std::vector<Trial>& trials, const SearchSpace& space);

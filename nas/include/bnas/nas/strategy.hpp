@@ -13,9 +13,10 @@ namespace bnas::nas {
 
 /// A cell that a strategy wants measured.
 struct Proposal {
-  Genotype genotype;  ///< canonical; a search proposes none twice
+  Genotype genotype;  ///< canonical; a search proposes none twice with the same effort
   int level = 1;
   std::optional<double> predicted;
+  double effort = 1.0;  ///< share of the epochs of a whole training, in (0, 1]
 };
 
 /// A cell and what a surrogate says of it.
