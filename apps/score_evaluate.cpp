@@ -80,15 +80,9 @@ int run_score_evaluate(const ScoreArguments& arguments) {
     rewards.push_back(row.value);
     runs.push_back(row.run);
   }
-  const std::vector<std::string> every = {"gp",
-                                          "ridge",
-                                          "lstm",
-                                          "mlp",
-                                          "lstm-ensemble",
-                                          "mlp-ensemble",
-                                          "lstm-pairwise",
-                                          "mlp-pairwise",
-                                          "mlp-ensemble-pairwise"};
+  const std::vector<std::string> every = {
+      "blend",         "gp",           "ridge",         "lstm",         "mlp",
+      "lstm-ensemble", "mlp-ensemble", "lstm-pairwise", "mlp-pairwise", "mlp-ensemble-pairwise"};
   std::vector<Evaluated> all;
   for (const std::string& name : arguments.surrogates.empty() ? every : arguments.surrogates) {
     const auto surrogate = nas::make_surrogate(surrogate_by_name(name, arguments.seed), space, arguments.device);
