@@ -13,9 +13,11 @@ using Vars = std::vector<Var>;
 
 double sign_of(double x) { return x < 0.0 ? -1.0 : 1.0; }
 
-/// Filter of weight i: the first axis of (O,KH,KW,C), the last of (KH,KW,C).
-std::int64_t filter_of(const Shape& w, std::int64_t i) { return w.rank() == 4 ? i / (w[1] * w[2] * w[3]) : i % w[2]; }
-std::int64_t filters_of(const Shape& w) { return w.rank() == 4 ? w[0] : w[2]; }
+/// Filter of weight i: the first axis of (O,KH,KW,C) and (O,C), the last of (KH,KW,C).
+std::int64_t filters_of(const Shape& w) { return w.rank() == 3 ? w[2] : w[0]; }
+std::int64_t filter_of(const Shape& w, std::int64_t i) {
+  return w.rank() == 3 ? i % w[2] : i / (w.numel() / filters_of(w));
+}
 std::int64_t tap_of(const Shape& w, std::int64_t i) { return i / w[-1] % (w[-3] * w[-2]); }
 
 Array scales(const Array& w, bool per_filter) {
@@ -40,7 +42,9 @@ const std::vector<Shape> kWeights = {{1, 1, 1, 1}, {3, 3, 3, 33}, {5, 1, 1, 8}, 
 std::string name_of(const Shape& w) { return (w.rank() == 3 ? "depthwise_" : "dense_") + std::to_string(w.numel()); }
 
 void add_scales(std::vector<OpCase>& cases) {
-  for (const Shape& w : kWeights) {
+  std::vector<Shape> weights = kWeights;
+  weights.push_back({10, 33});  // of a dense layer
+  for (const Shape& w : weights) {
     for (const bool per_filter : {true, false}) {
       for (const float gain : {0.0F, 1.0F, 4.5F}) {
         OpCase c;
