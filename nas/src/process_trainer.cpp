@@ -22,7 +22,7 @@ class Attempt {
   /// The final message. Throws what the worker's trainer threw, Interrupted, and what WorkerPool::take_seat() throws.
   Json run() {
     for (;;) {
-      const auto seat = pool_.take_seat(request_, bytes_, alone_ != Alone::no, context_.stop);
+      const auto seat = pool_.take_seat(request_, bytes_, alone_, context_.stop);
       if (auto result = follow(*seat)) {
         return std::move(*result);
       }
@@ -30,8 +30,6 @@ class Attempt {
   }
 
  private:
-  enum class Alone { no, as_suspect, for_memory };
-
   bool asked_to_stop() const { return context_.stop != nullptr && *context_.stop; }
 
   /// Nothing when the child has to take another seat.
@@ -88,7 +86,6 @@ class Attempt {
       throw std::runtime_error(death.text);  // perhaps for want of the machine's memory: one attempt less
     }
     if (was_alone && death.blame == Death::Blame::children) {
-      seat.take_blame();
       throw ChildRejected(fmt::format(
           "kernel fault: {}. It happened again with no other child in that worker. {}", death.text,
           seat.device() == "cpu" ? "Run it in a debugger" : "Run it under compute-sanitizer (docs/profiling.md)"));

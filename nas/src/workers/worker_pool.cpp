@@ -231,6 +231,8 @@ void WorkerPool::bury(Place& place) {
   place.process.reset();
   const Death death = judge(place, end);
   place.last_death = death.text;
+  const bool explained = death.blame == Death::Blame::children && place.seats.size() == 1 &&
+                         place.seats.front()->alone_ == Alone::as_suspect;
   for (Seat* seat : std::vector<Seat*>(place.seats)) {
     seat->events_.emplace_back(death);
     leave(*seat);
@@ -239,10 +241,16 @@ void WorkerPool::bury(Place& place) {
     failed_start_ = std::make_exception_ptr(Error(ErrorKind::unavailable, death.text));
   }
   const bool unclear = place.fault && place.fault->first == FaultScope::unclear;
-  place.lost = place.fault && (place.fault->first == FaultScope::device || (unclear && place.unclear_before));
+  const bool lost = place.fault && (place.fault->first == FaultScope::device || (unclear && place.unclear_before));
   place.unclear_before = unclear;
   const auto now = Clock::now();
-  const auto rest = place.lost ? std::nullopt : place.restarts.died(duration<double>(now.time_since_epoch()).count());
+  std::optional<double> rest;
+  if (explained) {  // by its child: no sign of a bad device, nor were the deaths that made it a suspect
+    place.restarts.forgive();
+    rest = 0.0;
+  } else if (!lost) {
+    rest = place.restarts.died(duration<double>(now.time_since_epoch()).count());
+  }
   place.state = rest ? Place::State::resting : Place::State::given_up;
   place.since = now + seconds(rest.value_or(0.0));
 }
@@ -358,7 +366,7 @@ std::string WorkerPool::all_given_up() const {
   return out;
 }
 
-std::unique_ptr<WorkerPool::Seat> WorkerPool::take_seat(Json request, std::uint64_t bytes, bool alone,
+std::unique_ptr<WorkerPool::Seat> WorkerPool::take_seat(Json request, std::uint64_t bytes, Alone alone,
                                                         const std::atomic<bool>* stop) {
   std::unique_lock lock(mutex_);
   const void* who = &request;  // names this call among those that wait
@@ -376,7 +384,7 @@ std::unique_ptr<WorkerPool::Seat> WorkerPool::take_seat(Json request, std::uint6
       if (const std::string why = all_given_up(); !why.empty()) {
         throw Error(ErrorKind::device_fault, why);
       }
-      place = choose(bytes, alone, who);
+      place = choose(bytes, alone != Alone::no, who);
     } catch (...) {
       give_up_waiting();
       throw;
@@ -384,7 +392,7 @@ std::unique_ptr<WorkerPool::Seat> WorkerPool::take_seat(Json request, std::uint6
     if (place != nullptr) {
       auto seat = std::make_unique<Seat>(*this, *place, ++jobs_, bytes, alone);
       place->seats.push_back(seat.get());
-      place->exclusive = alone;
+      place->exclusive = alone != Alone::no;
       request["job"] = seat->job_;
       send_frame(place->process->socket(), request);  // a worker that does not take it is dying: a Death follows
       return seat;
@@ -421,20 +429,12 @@ void WorkerPool::Seat::stop() {
 
 bool WorkerPool::Seat::share() {
   const std::lock_guard lock(pool_.mutex_);
+  alone_ = Alone::no;
   if (place_->wanted != nullptr) {
     return false;
   }
   place_->exclusive = false;
   return true;
-}
-
-void WorkerPool::Seat::take_blame() {
-  const std::lock_guard lock(pool_.mutex_);
-  place_->restarts.forgive();
-  if (place_->state == Place::State::given_up && !place_->lost) {
-    place_->state = Place::State::resting;
-    place_->since = Clock::now();
-  }
 }
 
 void WorkerPool::Seat::lower_limit() {

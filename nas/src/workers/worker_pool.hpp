@@ -30,6 +30,9 @@ struct Death {
   std::string text;
 };
 
+/// Why a job must have a worker to itself.
+enum class Alone { no, as_suspect, for_memory };
+
 /// A message of the worker about a job, or the end of the worker.
 using JobEvent = std::variant<Json, Death>;
 
@@ -49,9 +52,9 @@ class WorkerPool {
   ~WorkerPool();
 
   /// Waits for a seat and sends `request` with the job's number. `bytes` of the device are reserved; `alone`: nobody
-  /// else sits in that worker. Throws Interrupted when `stop` is set meanwhile, ChildRejected when no device is large
-  /// enough, a device_fault Error when none is left.
-  std::unique_ptr<Seat> take_seat(Json request, std::uint64_t bytes, bool alone, const std::atomic<bool>* stop);
+  /// else sits in that worker, and the death of a suspect's explains itself. Throws Interrupted when `stop` is set
+  /// meanwhile, ChildRejected when no device is large enough, a device_fault Error when none is left.
+  std::unique_ptr<Seat> take_seat(Json request, std::uint64_t bytes, Alone alone, const std::atomic<bool>* stop);
   std::vector<std::string> descriptions() const;
 
  private:
@@ -73,7 +76,6 @@ class WorkerPool {
     Clock::time_point since;  // starting; resting: when to start
     std::optional<std::pair<FaultScope, std::string>> fault;
     bool unclear_before = false;  // the last death was an unclear fault
-    bool lost = false;            // the device itself is
     std::string hang;             // why it is being killed
     std::optional<Clock::time_point> kill_at;
     std::string last_death;
@@ -108,7 +110,7 @@ class WorkerPool {
 
 class WorkerPool::Seat {
  public:
-  Seat(WorkerPool& pool, Place& place, std::int64_t job, std::uint64_t bytes, bool alone)
+  Seat(WorkerPool& pool, Place& place, std::int64_t job, std::uint64_t bytes, Alone alone)
       : pool_(pool), place_(&place), job_(job), bytes_(bytes), alone_(alone) {}
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
@@ -119,10 +121,8 @@ class WorkerPool::Seat {
   /// The next event, waiting for it at most `patience`. After a death, "done", "failed" or "interrupted" none comes.
   std::optional<JobEvent> next(std::chrono::milliseconds patience);
   void stop();
-  /// Lets others in, unless somebody waits to be alone; whether it did.
+  /// No suspect any more. Lets others in, unless somebody waits to be alone; whether it did.
   bool share();
-  /// The worker's deaths were this job's doing and no sign of a bad device.
-  void take_blame();
   /// Fewer children at once from now on: there were too many for the memory.
   void lower_limit();
 
@@ -133,7 +133,7 @@ class WorkerPool::Seat {
   Place* place_;
   const std::int64_t job_;
   const std::uint64_t bytes_;
-  bool alone_;
+  Alone alone_;
   bool over_ = false;
   std::deque<JobEvent> events_;
 
