@@ -65,7 +65,8 @@ void RunExports::write_search_events(const std::vector<nas::Trial>& trials, cons
     }
     events.scalar("best/valid_accuracy", trials[i].id, best[i]);
   }
-  for (const Json& level : Json::parse(metrics).at("quality")) {
+  const Json parsed = Json::parse(metrics);  // outlives the loop over its part
+  for (const Json& level : parsed.at("quality")) {
     for (const char* key : {"fit_spearman", "fit_kendall", "extrapolation_spearman", "extrapolation_kendall"}) {
       if (level.at(key).is_number()) {
         events.scalar(std::string("surrogate/") + key, level.at("level").get<int>(), level.at(key).get<double>());
