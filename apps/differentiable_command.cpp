@@ -156,9 +156,9 @@ int run_in(const RunDirectory& run, const Config& config, const SearchArguments&
   const StopWatch watch(config.time_budget);
   nas::DifferentiableContext context;
   context.directory = run.checkpoints() / "supernet";
-  fs::create_directories(context.directory);
   context.run_id = run_identity(config);
   context.stop = &watch.stop();
+  context.checkpoint_seconds = config.checkpoint_seconds;
   context.on_event = [&](const std::string& line) { monitor.on_event(line); };
   context.on_warning = [&](const std::string& text) { monitor.log().write(LogLevel::warning, text); };
   try {

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "bnas/core/error.hpp"
+#include "bnas/core/io/file.hpp"
 #include "cli/run_directory.hpp"
 
 namespace bnas::cli {
@@ -60,7 +61,7 @@ Calibration calibrate(nas::ChildTrainer& trainer, const nas::SearchSpace& space,
     trial.budget = {1, images};
     nas::ChildContext context;
     context.directory = directory.path() / std::to_string(id);
-    fs::create_directories(context.directory);
+    make_directories(context.directory);
     const auto start = std::chrono::steady_clock::now();
     trainer.train(trial, context);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

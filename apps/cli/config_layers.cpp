@@ -115,7 +115,7 @@ Layered finish_layers(Layered layered, const fs::path& file, const Flags& flags,
   apply_flags(layered, flags);
   apply_space_defaults(layered);
   apply_strategy_defaults(layered.config, layered.origins);
-  refuse_idle_flags(layered.config, layered.origins);
+  refuse_idle_keys(layered.config, layered.origins, file);
   make_paths_absolute(layered.config);
   check_together(layered.config, layered.origins);
   return layered;

@@ -58,14 +58,6 @@ bool try_lock(int fd) {
   return false;
 }
 
-void make_directories(const fs::path& path) {
-  std::error_code code;
-  fs::create_directories(path, code);
-  if (code) {
-    refuse_path(path, "cannot make this directory", code.value());
-  }
-}
-
 bool holds_run(const fs::path& root) {
   std::error_code code;
   return fs::exists(root / "config.toml", code);

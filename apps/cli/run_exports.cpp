@@ -15,7 +15,7 @@ namespace {
 constexpr char kEventName[] = "events.out.tfevents.0000000000.bnas";  // readers ask for "tfevents" in the name
 
 void write_events(const std::filesystem::path& directory, const nas::EventFile& events) {
-  std::filesystem::create_directories(directory);
+  make_directories(directory);
   write_file_atomic(directory / kEventName, std::string_view(events.bytes()));
 }
 

@@ -13,12 +13,11 @@ namespace {
 
 constexpr const char* kDifferentiable[] = {"bnas", "pc-darts", "darts", "cp-nas", "abandit"};
 
-/// Keys that differentiable strategies read besides those of their own groups.
+/// Keys that differentiable strategies read besides those of their own groups and of the data.
 constexpr const char* kShared[] = {
-    "dataset",      "data_dir",     "train_images", "train_labels", "test_images",      "test_labels", "idx_classes",
-    "valid_images", "split",        "strategy",     "seed",         "max_train_images", "cells",       "padding",
-    "batch_size",   "lr_start",     "lr_end",       "schedule",     "synthetic_images", "momentum",    "warmup_epochs",
-    "grad_clip",    "weight_decay", "device",       "run_dir",      "time_budget",      "isolation"};
+    "strategy",     "seed",    "cells",     "padding",     "batch_size",        "lr_start",
+    "lr_end",       "device",  "schedule",  "momentum",    "warmup_epochs",     "grad_clip",
+    "weight_decay", "run_dir", "isolation", "time_budget", "checkpoint_seconds"};
 
 bool is_own(const Option& option) {
   return option.group.find("supernet") != std::string::npos || option.group.find("Supernet") != std::string::npos;
@@ -68,13 +67,20 @@ void apply_strategy_defaults(Config& config, const Origins& origins) {
   set("arch_lr", &Config::arch_lr, decimal(preset.arch_lr));
 }
 
-void refuse_idle_flags(const Config& config, const Origins& origins) {
+void refuse_idle_keys(const Config& config, const Origins& origins, const std::filesystem::path& file) {
+  const std::string in_file = file.string() + ":";
+  const Config defaults;
   for (const Option& option : options()) {
     const auto origin = origins.find(option.key);
-    if (origin != origins.end() && origin->second.starts_with("--") && !reads(config, option)) {
-      throw Error(ErrorKind::usage, fmt::format("{}: strategy {} does not read this key; leave it out, or choose "
+    if (origin == origins.end() || reads(config, option)) {
+      continue;
+    }
+    const bool set_in_file =
+        !file.empty() && origin->second.starts_with(in_file) && !same_value(config, defaults, option);
+    if (set_in_file || origin->second.starts_with("--")) {
+      throw Error(ErrorKind::usage, fmt::format("{}: strategy {} does not read {}; leave it out, or choose "
                                                 "another strategy",
-                                                origin->second, config.strategy));
+                                                origin->second, config.strategy, option.key));
     }
   }
 }

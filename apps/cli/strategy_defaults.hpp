@@ -13,8 +13,9 @@ bool is_differentiable(const Config& config);
 /// Gives the keys that `origins` does not name the values of the strategy's publication.
 void apply_strategy_defaults(Config& config, const Origins& origins);
 
-/// A usage Error for a key given on the command line that the strategy does not read.
-void refuse_idle_flags(const Config& config, const Origins& origins);
+/// A usage Error for a key that the strategy does not read, given on the command line, or in `file` (may be empty) with
+/// another value than its default: a run's own config.toml holds all keys. A user's own defaults may hold any.
+void refuse_idle_keys(const Config& config, const Origins& origins, const std::filesystem::path& file);
 
 /// The search that a configuration with a differentiable strategy describes. usage Error for what cannot work.
 nas::DifferentiableConfig make_differentiable_config(const Config& config);

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "bnas/core/error.hpp"
+#include "bnas/core/io/file.hpp"
 #include "bnas/core/trace.hpp"
 
 namespace bnas::nas {
@@ -31,21 +32,11 @@ Trial measured(const Trial& trial, const Trial& trained) {
   return result;
 }
 
-void make_directory(const std::filesystem::path& directory) {
-  std::error_code code;
-  std::filesystem::create_directories(directory, code);
-  if (code) {
-    throw Error(ErrorKind::io, fmt::format("{}: cannot be created: {}. Free the disk or its permissions and resume "
-                                           "the run.",
-                                           directory.string(), code.message()));
-  }
-}
-
 }  // namespace
 
 Attempt attempt_child(ChildTrainer& trainer, const Trial& trial, const ChildContext& context) {
   const TraceRange range(TraceCategory::child, "child", trial.id);
-  make_directory(context.directory);
+  make_directories(context.directory);
   const auto failed = [&](const std::string& why) { return Attempt{Attempt::End::failed, trial, why}; };
   const auto begin = std::chrono::steady_clock::now();
   try {

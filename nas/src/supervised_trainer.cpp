@@ -2,6 +2,7 @@
 #include "bnas/nas/supervised_trainer.hpp"
 
 #include "bnas/core/backend.hpp"
+#include "bnas/core/io/file.hpp"
 #include "bnas/core/io/tensor_io.hpp"
 #include "bnas/core/ops/binary.hpp"
 #include "bnas/core/ops/weights.hpp"
@@ -98,7 +99,7 @@ void SupervisedTrainer::export_weights(const Trial& trial, const std::filesystem
     file->metadata["genotype"] = trial.text;
     file->metadata["trial"] = std::to_string(trial.id);
   }
-  std::filesystem::create_directories(out);
+  make_directories(out);
   write_file_atomic(out / (prefix + "latent.safetensors"), serialize_tensors(latent));
   write_file_atomic(out / (prefix + "weights.safetensors"), serialize_tensors(packed));
 }

@@ -118,13 +118,18 @@ class DifferentiableSearch(unittest.TestCase):
         self.assertEqual(results(run), self.reference)
 
     def test_refuses_what_cannot_work(self):
-        for flags, text in ((["--surrogate-kind=lstm"], "does not read this key"), (["--isolation=process"], "in this process"),
+        for flags, text in ((["--surrogate-kind=lstm"], "does not read surrogate.kind"), (["--isolation=process"], "in this process"),
                             (["--warmup-epochs=1.5"], "whole number"), (["--batch-size=4000"], "smaller batches"),
                             (["--channel-ratio=3"], "channel_ratio")):
             done = search(*tiny("--strategy=bnas", *flags), "--run-dir", self.root / "refused")
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(text, done.stderr)
             self.assertFalse((self.root / "refused").exists())
+        file = self.root / "idle.toml"
+        for text, code in (("augment_flip = true", 2), ("augment_flip = false", 0)):
+            file.write_text(text)
+            done = search(file, *tiny("--strategy=bnas"), "--dry-run")
+            self.assertEqual(done.returncode, code, done.stderr)
         done = search("resume", self.root / "reference", "--reduction-trials", "2")
         self.assertEqual(done.returncode, 2)
         self.assertIn("reduction_trials", done.stderr)

@@ -98,11 +98,7 @@ CheckpointStore::CheckpointStore(std::filesystem::path directory, std::string ru
   if (!valid_run_id(run_id_)) {
     throw Error(ErrorKind::usage, "run id '" + run_id_ + "' is not 1 to 64 of A-Z a-z 0-9 . _ -");
   }
-  std::error_code error;
-  std::filesystem::create_directories(directory_, error);
-  if (error) {
-    throw Error(ErrorKind::io, fmt::format("cannot make the directory {}: {}", directory_.string(), error.message()));
-  }
+  make_directories(directory_);
 }
 
 std::filesystem::path CheckpointStore::slot_path(int slot) const {

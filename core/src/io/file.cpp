@@ -139,6 +139,15 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view text,
   write_file_atomic(path, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()), ops);
 }
 
+void make_directories(const std::filesystem::path& path) {
+  std::error_code code;
+  std::filesystem::create_directories(path, code);
+  if (code) {
+    throw Error(ErrorKind::io, path.string() + ": this directory cannot be made: " + code.message() +
+                                   "; free the disk or mend its permissions");
+  }
+}
+
 int remove_temporary_files(const std::filesystem::path& directory) {
   std::error_code error;
   int removed = 0;

@@ -38,6 +38,9 @@ void write_file_atomic(const std::filesystem::path& path, std::span<const std::u
                        FileOps& ops = system_file_ops());
 void write_file_atomic(const std::filesystem::path& path, std::string_view text, FileOps& ops = system_file_ops());
 
+/// Makes the directory and those above it, where they are not there; an `io` Error names it and the reason.
+void make_directories(const std::filesystem::path& path);
+
 /// Deletes the temporary files that killed writers left in `directory` (not below it) and returns their number. Only
 /// for the one owner of the directory, before its first write.
 int remove_temporary_files(const std::filesystem::path& directory);
