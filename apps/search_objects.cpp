@@ -15,6 +15,7 @@
 #include "bnas/nas/repeat_strategy.hpp"
 #include "bnas/nas/zero_cost.hpp"
 #include "cli/options.hpp"
+#include "cli/strategy_defaults.hpp"
 
 namespace bnas::cli {
 namespace {
@@ -43,12 +44,7 @@ nas::Recipe make_recipe(const Config& config) {
   recipe.grad_clip = static_cast<float>(config.grad_clip);
   recipe.step.latent_clip = static_cast<float>(config.latent_clip);
   recipe.step.glorot_lr = config.glorot_lr;
-  recipe.batch.offset = config.input_range == "[-2,0]" ? 2.0F : 1.0F;
-  recipe.batch.augment = {.shift = static_cast<std::int32_t>(config.augment_shift),
-                          .flip = config.augment_flip,
-                          .cutout = static_cast<std::int32_t>(config.augment_cutout),
-                          .rotation = static_cast<std::int32_t>(config.augment_rotation),
-                          .crop = static_cast<std::int32_t>(config.augment_crop)};
+  recipe.batch = make_batch_rule(config);
   recipe.layers.activation = pseudo_gradient_of(config.activation_gradient);
   recipe.layers.weight = pseudo_gradient_of(config.weight_gradient);
   recipe.layers.xnor_scale = config.xnor_scale;

@@ -15,9 +15,10 @@ constexpr const char* kDifferentiable[] = {"bnas", "pc-darts", "darts", "cp-nas"
 
 /// Keys that differentiable strategies read besides those of their own groups and of the data.
 constexpr const char* kShared[] = {
-    "strategy",     "seed",    "cells",     "padding",     "batch_size",        "lr_start",
-    "lr_end",       "device",  "schedule",  "momentum",    "warmup_epochs",     "grad_clip",
-    "weight_decay", "run_dir", "isolation", "time_budget", "checkpoint_seconds"};
+    "strategy",      "seed",         "cells",          "padding",          "batch_size",         "lr_start",
+    "lr_end",        "device",       "schedule",       "momentum",         "warmup_epochs",      "grad_clip",
+    "weight_decay",  "run_dir",      "isolation",      "time_budget",      "checkpoint_seconds", "input_range",
+    "augment_shift", "augment_flip", "augment_cutout", "augment_rotation", "augment_crop"};
 
 bool is_own(const Option& option) {
   return option.group.find("supernet") != std::string::npos || option.group.find("Supernet") != std::string::npos;
@@ -64,6 +65,10 @@ void apply_strategy_defaults(Config& config, const Origins& origins) {
   set("frozen_epochs", &Config::frozen_epochs, preset.frozen_epochs);
   set("reduction", &Config::reduction, preset.reduces ? reduction_method_name(preset.reduction.method) : "none");
   set("score", &Config::score, score_method_name(preset.score.method));
+  if (config.dataset.starts_with("cifar")) {  // what the publications augment
+    set("augment_shift", &Config::augment_shift, preset.batch.augment.shift);
+    set("augment_flip", &Config::augment_flip, preset.batch.augment.flip);
+  }
   set("arch_lr", &Config::arch_lr, decimal(preset.arch_lr));
 }
 
@@ -83,6 +88,15 @@ void refuse_idle_keys(const Config& config, const Origins& origins, const std::f
                                                 origin->second, config.strategy, option.key));
     }
   }
+}
+
+BatchRule make_batch_rule(const Config& config) {
+  return {.augment = {.shift = static_cast<std::int32_t>(config.augment_shift),
+                      .flip = config.augment_flip,
+                      .cutout = static_cast<std::int32_t>(config.augment_cutout),
+                      .rotation = static_cast<std::int32_t>(config.augment_rotation),
+                      .crop = static_cast<std::int32_t>(config.augment_crop)},
+          .offset = config.input_range == "[-2,0]" ? 2.0F : 1.0F};
 }
 
 nas::DifferentiableConfig make_differentiable_config(const Config& config) {
@@ -132,6 +146,7 @@ nas::DifferentiableConfig make_differentiable_config(const Config& config) {
   out.refresh_epochs = static_cast<int>(config.reduction_epochs);
   out.batch_size = static_cast<int>(config.batch_size);
   out.trial_batch_size = static_cast<int>(config.trial_batch_size);
+  out.batch = make_batch_rule(config);
   out.copy_weights = config.copy_weights;
   out.recalibration_batches = static_cast<int>(config.recalibration_batches);
   out.schedule = {optim::parse_schedule(config.schedule), static_cast<float>(config.lr_start),

@@ -17,6 +17,9 @@ void apply_strategy_defaults(Config& config, const Origins& origins);
 /// another value than its default: a run's own config.toml holds all keys. A user's own defaults may hold any.
 void refuse_idle_keys(const Config& config, const Origins& origins, const std::filesystem::path& file);
 
+/// What batches of training images go through.
+BatchRule make_batch_rule(const Config& config);
+
 /// The search that a configuration with a differentiable strategy describes. usage Error for what cannot work.
 nas::DifferentiableConfig make_differentiable_config(const Config& config);
 

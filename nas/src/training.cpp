@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "batch_rule.hpp"
 #include "bnas/core/error.hpp"
 #include "bnas/core/kernels/elementwise.hpp"
 #include "bnas/core/kernels/loss.hpp"
@@ -66,11 +67,7 @@ void Recipe::validate() const {
   require_range("bop_threshold", bop_threshold, 0, 1);
   require_range("grad_clip", grad_clip, 0, 1e6);
   require_range("latent_clip", step.latent_clip, 0, 1e6);
-  require_range("augment_shift", batch.augment.shift, 0, 16384);
-  require_range("augment_cutout", batch.augment.cutout, 0, 16384);
-  require_range("augment_rotation", batch.augment.rotation, 0, 180);
-  require_range("augment_crop", batch.augment.crop, 0, 90);
-  require_range("input offset", batch.offset, 0, 2);
+  validate_batch_rule(batch);
   require_range("bn_momentum", layers.batch_norm.momentum, 0, 1);
   require_range("bn_eps", layers.batch_norm.eps, 1e-12, 1);
 }
@@ -81,13 +78,12 @@ std::string Recipe::text() const {
       "bop={},{} "
       "grad_clip={} latent_clip={} glorot_lr={} activation_gradient={} weight_gradient={} pad={} xnor_scale={} "
       "bn={},{} "
-      "augment=shift {},flip {},cutout {},rotation {},crop {} offset={}",
+      "{}",
       loss, optimizer, optim::schedule_name(schedule.kind), schedule.lr_start, schedule.lr_end, schedule.warmup_epochs,
       batch_size, weight_decay, adam_eps, momentum, nesterov, bop_gamma, bop_threshold, grad_clip, step.latent_clip,
       step.glorot_lr, ops::pseudo_gradient_name(layers.activation), ops::pseudo_gradient_name(layers.weight),
       layers.pad_value == PadValue::zero ? "zero" : "one", layers.xnor_scale, layers.batch_norm.momentum,
-      layers.batch_norm.eps, batch.augment.shift, batch.augment.flip, batch.augment.cutout, batch.augment.rotation,
-      batch.augment.crop, batch.offset);
+      layers.batch_norm.eps, batch_rule_text(batch));
 }
 
 Training::Training(Stream& stream, NetworkPlan plan, const Recipe& recipe, const RandomKey& init)

@@ -126,7 +126,7 @@ class DifferentiableSearch(unittest.TestCase):
             self.assertIn(text, done.stderr)
             self.assertFalse((self.root / "refused").exists())
         file = self.root / "idle.toml"
-        for text, code in (("augment_flip = true", 2), ("augment_flip = false", 0)):
+        for text, code in (("nesterov = true", 2), ("nesterov = false", 0), ("augment_flip = true", 0)):
             file.write_text(text)
             done = search(file, *tiny("--strategy=bnas"), "--dry-run")
             self.assertEqual(done.returncode, code, done.stderr)

@@ -14,6 +14,7 @@ SearchNetwork::SearchNetwork(Stream& stream, const SupernetConfig& network, cons
     : stream_(stream),
       grad_clip_(config.grad_clip),
       move_statistics_(config.architecture_moves_statistics),
+      input_offset_(config.batch.offset),
       net_(stream, network, init),
       weights_(optim::make_sgd({.momentum = config.momentum, .weight_decay = config.weight_decay})),
       architecture_(optim::make_adam({.beta1 = config.arch_beta1,
@@ -92,7 +93,7 @@ double SearchNetwork::accuracy(const DeviceImages& data, int batch_size) {
     const std::int64_t size = std::min<std::int64_t>(batch_size, count - begin);
     Tensor images(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32), labels(stream_, {size}, DType::i32);
     dispatch<kernels::GatherBatch>(stream_, data.images, data.labels, order, step_tensor(stream_, {.first_row = begin}),
-                                   BatchRule{}, images, labels);
+                                   BatchRule{.offset = input_offset_}, images, labels);
     Context ctx{stream_};
     const Var logits = net_.forward(ctx, Var{images});
     dispatch<kernels::CountCorrect>(stream_, logits.value, labels, correct);

@@ -49,6 +49,7 @@ class SearchNetwork {
   Stream& stream_;
   float grad_clip_;
   bool move_statistics_;
+  float input_offset_;
   Supernet net_;
   std::vector<nn::Parameter*> moved_;
   std::unique_ptr<optim::Optimizer> weights_, architecture_;

@@ -91,7 +91,10 @@ void SearchRun::load_steps(SearchNetwork& network, const Epoch& epoch) {
   };
   load_order(Half::weights, weight_order_);
   load_order(Half::architecture, architecture_order_);
-  const RandomKey key = RandomKey{config_.seed, 0, RandomPurpose::dropout}.derive(unit);
+  const auto key = [&](Half which, std::int64_t batch) {
+    return RandomKey{config_.seed, static_cast<std::uint64_t>(which), RandomPurpose::dropout}.derive(unit).derive(
+        static_cast<std::uint64_t>(batch));
+  };
   const std::int64_t batches = (half() + epoch.batch_size - 1) / epoch.batch_size;
   std::vector<StepValues> weights, architecture;
   const double confidence =
@@ -100,8 +103,9 @@ void SearchRun::load_steps(SearchNetwork& network, const Epoch& epoch) {
     StepValues values;
     values.lr = config_.schedule.at(progress(batch, batches) * ledger_.all(), ledger_.all());
     values.first_row = batch * epoch.batch_size;
-    values.random = key.derive(static_cast<std::uint64_t>(batch));
+    values.random = key(Half::weights, batch);
     weights.push_back(values);
+    values.random = key(Half::architecture, batch);
     values.lr = static_cast<float>(confidence) * config_.arch_lr;
     values.bias_correction = network.bias_correction(architecture_steps_ + batch + 1);
     architecture.push_back(values);
@@ -110,13 +114,12 @@ void SearchRun::load_steps(SearchNetwork& network, const Epoch& epoch) {
   architecture_feed_.load(stream_, architecture);
 }
 
-void SearchRun::gather(const Tensor& order, const StepFeed& feed, std::int64_t size, Tensor& images,
-                       Tensor& labels) const {
+void SearchRun::gather(const Tensor& order, const StepFeed& feed, const BatchRule& rule, std::int64_t size,
+                       Tensor& images, Tensor& labels) const {
   const Shape& shape = train_.images.shape();
   images = Tensor(stream_, {size, shape[1], shape[2], shape[3]}, DType::f32);
   labels = Tensor(stream_, {size}, DType::i32);
-  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, order, feed.current(), BatchRule{}, images,
-                                 labels);
+  dispatch<kernels::GatherBatch>(stream_, train_.images, train_.labels, order, feed.current(), rule, images, labels);
 }
 
 /// One pass over the weights' half: before each step on weights, one on the architecture where it is trained.
@@ -132,10 +135,10 @@ EpochSums SearchRun::train_epoch(SearchNetwork& network, const Epoch& epoch) {
     weight_feed_.advance(stream_);
     architecture_feed_.advance(stream_);
     if (epoch.architecture) {
-      gather(architecture_order_, architecture_feed_, size, images, labels);
+      gather(architecture_order_, architecture_feed_, config_.batch, size, images, labels);
       network.architecture_step(images, labels, architecture_feed_.current(), entropy);
     }
-    gather(weight_order_, weight_feed_, size, images, labels);
+    gather(weight_order_, weight_feed_, config_.batch, size, images, labels);
     network.weight_step(images, labels, weight_feed_.current());
   };
   const std::int64_t rest = half() % epoch.batch_size;
@@ -203,7 +206,7 @@ double SearchRun::measure(SearchNetwork& network) {
   for (std::int64_t batch = 0; batch < batches; ++batch) {
     Tensor images, labels;
     weight_feed_.advance(stream_);
-    gather(weight_order_, weight_feed_, config_.trial_batch_size, images, labels);
+    gather(weight_order_, weight_feed_, {.offset = config_.batch.offset}, config_.trial_batch_size, images, labels);
     network.recalibrate(images, weight_feed_.current());
   }
   return network.accuracy(valid_, config_.trial_batch_size);

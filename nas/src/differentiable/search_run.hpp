@@ -38,7 +38,8 @@ class SearchRun {
   void round();
   EpochSums train_epoch(SearchNetwork& network, const Epoch& epoch);
   void load_steps(SearchNetwork& network, const Epoch& epoch);
-  void gather(const Tensor& order, const StepFeed& feed, std::int64_t size, Tensor& images, Tensor& labels) const;
+  void gather(const Tensor& order, const StepFeed& feed, const BatchRule& rule, std::int64_t size, Tensor& images,
+              Tensor& labels) const;
   double measure(SearchNetwork& network);
   double progress(std::int64_t batch, std::int64_t batches) const;  // of all epochs, 0 to 1
   DartsGenotype genotype_by_weights();                              // as it would be derived now

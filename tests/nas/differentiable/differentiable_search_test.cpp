@@ -249,6 +249,23 @@ TEST_F(DifferentiableSearchTest, StoppedInsideAnEpochItGoesOnFromThatStep) {
   EXPECT_EQ(last_checkpoint(cut.path()).state.tensors, last_checkpoint(whole.path()).state.tensors);
 }
 
+TEST_F(DifferentiableSearchTest, TrainsOnAugmentedImages) {
+  const auto loss = [&](const BatchRule& batch) {
+    const Scratch scratch;
+    DifferentiableConfig config = tiny("pc-darts");
+    config.warmup_epochs = 1;
+    config.batch = batch;
+    return events(run(config, scratch.path()), "epoch").front().at("loss").get<double>();
+  };
+  const double plain = loss({});
+  for (const BatchRule& rule :
+       {BatchRule{.augment = {.shift = 2}}, BatchRule{.augment = {.flip = true}}, BatchRule{.augment = {.cutout = 4}},
+        BatchRule{.augment = {.rotation = 30}}, BatchRule{.augment = {.crop = 40}}, BatchRule{.offset = 2.0F}}) {
+    EXPECT_NE(loss(rule), plain);
+  }
+  EXPECT_THROW(loss({.augment = {.rotation = 181}}), Error);
+}
+
 TEST_F(DifferentiableSearchTest, ForeignCheckpointsAreRefused) {
   const Scratch scratch;
   DifferentiableConfig config = tiny("pc-darts");

@@ -9,6 +9,7 @@
 #include "bnas/nas/differentiable/darts_genotype.hpp"
 #include "bnas/nas/differentiable/reduction.hpp"
 #include "bnas/nas/differentiable/supernet_config.hpp"
+#include "bnas/portable/augment.hpp"
 
 namespace bnas::nas {
 
@@ -52,7 +53,8 @@ struct DifferentiableConfig {
   optim::Schedule schedule{optim::ScheduleKind::cosine, 0.025F, 0.0F};  ///< over all epochs, trials included
   float momentum = 0.9F;
   float weight_decay = 5e-4F;
-  float grad_clip = 5.0F;  ///< global norm of weights' gradients; 0: none
+  float grad_clip = 5.0F;                                  ///< global norm of weights' gradients; 0: none
+  BatchRule batch{.augment = {.shift = 4, .flip = true}};  ///< of both halves; images that score are left as they are
 
   float arch_lr = 0.01F;  ///< Adam
   float arch_beta1 = 0.5F, arch_beta2 = 0.999F;

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What recipes of training and searches have in common about their batches.
+#pragma once
+
+#include <string>
+
+#include "bnas/portable/augment.hpp"
+
+namespace bnas::nas {
+
+/// usage Error naming the key.
+void validate_batch_rule(const BatchRule& rule);
+/// All of it in one line, for fingerprints.
+std::string batch_rule_text(const BatchRule& rule);
+
+}  // namespace bnas::nas
