@@ -147,6 +147,7 @@ struct Config {
   double temperature_start = 1.0;
   double temperature_end = 1.0;
   bool arch_moves_statistics = true;
+  bool arch_sees_valid = true;
 
   std::int64_t workers = 0;
   std::string device = "cpu";

@@ -242,6 +242,8 @@ std::vector<Option> make_options() {
       number("temperature_end", &C::temperature_end, kArchitecture, kFrozen, "and at last", 1e-3, 1e3),
       toggle("arch_moves_statistics", &C::arch_moves_statistics, kArchitecture, kFrozen,
              "architecture steps move running statistics"),
+      toggle("arch_sees_valid", &C::arch_sees_valid, kArchitecture, kFrozen,
+             "its half of the images includes those that score trials"),
 
       number("workers", &C::workers, kRunning, kFree, "children trained at once on a device; 0: one per core", 0, 1024),
       text("device", &C::device, kRunning, kLogged, "cpu, cuda (all GPUs), or a list: cuda:0,cuda:2"),

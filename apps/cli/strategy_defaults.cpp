@@ -164,6 +164,7 @@ nas::DifferentiableConfig make_differentiable_config(const Config& config) {
   out.temperature_start = static_cast<float>(config.temperature_start);
   out.temperature_end = static_cast<float>(config.temperature_end);
   out.architecture_moves_statistics = config.arch_moves_statistics;
+  out.architecture_sees_valid = config.arch_sees_valid;
   out.seed = static_cast<std::uint64_t>(config.seed);
   out.validate();
   return out;

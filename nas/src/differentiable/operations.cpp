@@ -22,7 +22,7 @@ class Pool final : public EdgeOperation {
  public:
   Pool(Stream& stream, const std::string& name, CandidateKind kind, const OperationPlace& place, const CellStyle& style)
       : kind_(kind), stride_(place.stride) {
-    if (place.searched) {
+    if (place.searched && style.operations != OperationSet::group_shuffle) {
       norm_ = std::make_unique<Norm>(stream, name + ".norm", place.channels, style.norm, false);
     }
   }
@@ -199,12 +199,15 @@ Preprocess::Preprocess(Stream& stream, const std::string& name, std::int64_t in,
                        const CellStyle& style, bool affine, const RandomKey& key) {
   const bool binary = style.precision.binary_weights && style.binary_preprocess;
   const bool dense = style.operations == OperationSet::dense_1bit;
-  const bool sloped = !dense && (style.precision.binary_inputs || style.operations == OperationSet::group_shuffle);
+  const bool grouped = style.operations == OperationSet::group_shuffle;
+  const bool sloped = !dense && (style.precision.binary_inputs || grouped);
+  const bool plain = dense || (grouped && !halve);  // no norm behind the convolution
   sign_ = dense && binary && style.precision.binary_inputs;
+  shortcut_ = grouped && !halve && in == out;
   if (dense || sloped) {
     before_ = std::make_unique<Norm>(stream, name + ".before", in, style.norm, affine);
   }
-  if (!dense) {
+  if (!plain) {
     after_ = std::make_unique<Norm>(stream, name + ".norm", out, style.norm, affine);
   }
   if (sloped) {
@@ -215,14 +218,16 @@ Preprocess::Preprocess(Stream& stream, const std::string& name, std::int64_t in,
     return;
   }
   const ConvSpec spec{.in = in, .out = out, .kernel = halve ? 3 : 1, .stride = halve ? 2 : 1};
-  conv_ = std::make_unique<WeightedConv>(stream, name, spec, style, binary, dense, key);
+  conv_ = std::make_unique<WeightedConv>(stream, name, spec, style, binary, plain, key);
 }
 
 Var Preprocess::forward(Context& ctx, const Var& x) {
   const Var input = !before_ ? ops::relu(ctx, x) : sign_ ? before_->forward_sign(ctx, x) : before_->forward(ctx, x);
   const Var y = conv_ ? conv_->forward(ctx, input) : reducing_->forward(ctx, input);
   if (!after_) {
-    return ops::relu(ctx, ops::to_float(ctx, y));
+    const Var real = ops::to_float(ctx, y);
+    const Var bent = slope_ ? ops::prelu(ctx, real, nn::use(ctx, *slope_)) : ops::relu(ctx, real);
+    return shortcut_ ? ops::add(ctx, bent, x) : bent;
   }
   return slope_ ? after_->forward_prelu(ctx, y, {{}, nn::use(ctx, *slope_), {}}) : after_->forward(ctx, y);
 }

@@ -89,6 +89,9 @@ void DifferentiableConfig::validate() const {
   require_range("recalibration_batches", recalibration_batches, 0, 100'000);
   require_range("lr_start", schedule.lr_start, 1e-12, 1e6);
   require_range("lr_end", schedule.lr_end, 0, 1e6);
+  if (schedule.kind == optim::ScheduleKind::exponential && schedule.lr_end == 0.0F) {
+    throw Error(ErrorKind::usage, "lr_end is 0, which an exponential schedule reaches at once; set lr_end above 0");
+  }
   require_range("momentum", momentum, 0, 1);
   require_range("weight_decay", weight_decay, 0, 1);
   require_range("grad_clip", grad_clip, 0, 1e6);
@@ -108,14 +111,15 @@ std::string DifferentiableConfig::text() const {
   return fmt::format(
       "{} reduces={} {} score={},{},{},{},{},{} edges={} zeroise={},{} warmup={} frozen={} refresh={} batch={},{} "
       "copy={} recalibration={} schedule={},{}..{},{} momentum={} decay={} clip={} arch={},{},{},{} confident={} "
-      "entropy={},{} temperature={}..{} statistics={} {} seed={}",
+      "entropy={},{} temperature={}..{} statistics={} sees_valid={} {} seed={}",
       network.text(), reduces, reduction.text(), score_method_name(score.method), score.parent_weight,
       score.target_kilobytes, score.kilobyte_penalty, score.target_megaops, score.megaop_penalty,
       derivation.edges_per_node, derivation.zeroise, derivation.zeroise_factor, warmup_epochs, frozen_epochs,
       refresh_epochs, batch_size, trial_batch_size, copy_weights, recalibration_batches,
       optim::schedule_name(schedule.kind), schedule.lr_start, schedule.lr_end, schedule.warmup_epochs, momentum,
       weight_decay, grad_clip, arch_lr, arch_beta1, arch_beta2, arch_weight_decay, confident_lr, entropy_weight,
-      entropy_decay, temperature_start, temperature_end, architecture_moves_statistics, batch_rule_text(batch), seed);
+      entropy_decay, temperature_start, temperature_end, architecture_moves_statistics, architecture_sees_valid,
+      batch_rule_text(batch), seed);
 }
 
 EpochLedger epoch_ledger(const DifferentiableConfig& config) {

@@ -74,10 +74,6 @@ DifferentiableResult SearchRun::run() {
   return {genotype(), history_};
 }
 
-double SearchRun::progress(std::int64_t batch, std::int64_t batches) const {
-  return (static_cast<double>(units_) + static_cast<double>(batch) / static_cast<double>(batches)) / ledger_.all();
-}
-
 /// Uploads order and step values of the unit's epoch that are still to come, for weights and architecture.
 void SearchRun::load_steps(SearchNetwork& network, const Epoch& epoch) {
   const auto unit = static_cast<std::uint64_t>(units_);
@@ -101,7 +97,7 @@ void SearchRun::load_steps(SearchNetwork& network, const Epoch& epoch) {
       config_.confident_lr ? std::pow(static_cast<double>(supernet_epochs_ + 1) / ledger_.supernet, 2.0) : 1.0;
   for (std::int64_t batch = batch_; batch < batches; ++batch) {
     StepValues values;
-    values.lr = config_.schedule.at(progress(batch, batches) * ledger_.all(), ledger_.all());
+    values.lr = config_.schedule.at(static_cast<double>(units_), ledger_.all());
     values.first_row = batch * epoch.batch_size;
     values.random = key(Half::weights, batch);
     weights.push_back(values);
@@ -127,7 +123,7 @@ EpochSums SearchRun::train_epoch(SearchNetwork& network, const Epoch& epoch) {
   load_steps(network, epoch);
   const float entropy =
       config_.entropy_weight * std::exp(-static_cast<float>(supernet_epochs_) / config_.entropy_decay);
-  const auto fraction = static_cast<float>(progress(0, 1));
+  const float fraction = static_cast<float>(units_) / static_cast<float>(ledger_.all());
   network.net().set_temperature(config_.temperature_start *
                                 std::pow(config_.temperature_end / config_.temperature_start, fraction));
   const auto step = [&](std::int64_t size) {

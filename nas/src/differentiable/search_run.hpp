@@ -41,8 +41,7 @@ class SearchRun {
   void gather(const Tensor& order, const StepFeed& feed, const BatchRule& rule, std::int64_t size, Tensor& images,
               Tensor& labels) const;
   double measure(SearchNetwork& network);
-  double progress(std::int64_t batch, std::int64_t batches) const;  // of all epochs, 0 to 1
-  DartsGenotype genotype_by_weights();                              // as it would be derived now
+  DartsGenotype genotype_by_weights();  // as it would be derived now
   DartsGenotype genotype();
   std::int64_t half() const { return train_.labels.numel() / 2; }
   template <class Visit>

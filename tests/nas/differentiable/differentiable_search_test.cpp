@@ -27,7 +27,7 @@ using test::Scratch;
 /// Three classes of 8x8 images.
 SyntheticSpec images() {
   SyntheticSpec spec;
-  spec.train_count = 70;  // halves of 35: the last batch is short
+  spec.train_count = 46;  // with those of validation, halves of 35: the last batch is short
   spec.test_count = 24;
   spec.height = spec.width = 8;
   spec.channels = 3;
@@ -373,6 +373,38 @@ TEST_F(DifferentiableSearchTest, EveryStrategyLearns) {
     EXPECT_GT(epochs.back().at("accuracy").get<double>(), 0.7) << strategy;  // one in three by chance
     EXPECT_EQ(epochs.back().at("genotype").get<std::string>(), result.genotype.text());
   }
+}
+
+// Other validation images: another architecture where it sees them, and the same weights where it does not move.
+TEST_F(DifferentiableSearchTest, ValidationImagesAreOfTheArchitecturesHalf) {
+  const auto tensors = [&](const DifferentiableConfig& config) {
+    const Scratch scratch;
+    run(config, scratch.path());
+    return last_checkpoint(scratch.path()).state.tensors;
+  };
+  const Valid first = valid_;
+  Dataset others = valid_.data();
+  std::reverse(others.pixels.begin(), others.pixels.end());
+  for (const bool sees : {true, false}) {
+    DifferentiableConfig config = tiny("pc-darts");
+    config.architecture_sees_valid = sees;
+    valid_ = first;
+    const auto before = tensors(config);
+    valid_ = Valid(others);
+    EXPECT_EQ(tensors(config).at("alpha.normal") == before.at("alpha.normal"), !sees);
+  }
+  DifferentiableConfig config = tiny("pc-darts");
+  config.arch_lr = 0.0F;
+  config.architecture_moves_statistics = false;
+  const auto after = tensors(config);
+  valid_ = first;
+  for (const auto& [name, tensor] : tensors(config)) {
+    const bool moments = name.ends_with(".m") || name.ends_with(".v");
+    EXPECT_TRUE(moments || tensor == after.at(name)) << name << ": weights saw a validation image";
+  }
+  Dataset few = train_.data();
+  few = few.select(std::vector<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20});
+  EXPECT_THROW(DifferentiableSearch(tiny(), Train(few), valid_, {}), Error) << "21 and 24: a half is more than 21";
 }
 
 TEST_F(DifferentiableSearchTest, TooFewImagesAreRefused) {

@@ -34,8 +34,9 @@ struct DifferentiableResult {
 };
 
 /// Searches with a supernet: a warm-up, then rounds of single-path trials, a removal on every edge and a refresh, until
-/// one operation is left on each; or the warm-up alone where nothing is reduced. The first half of the training images,
-/// in the order of the file, trains weights, the second half the architecture; `valid` scores trials.
+/// one operation is left on each; or the warm-up alone where nothing is reduced. `valid` scores trials. Of the training
+/// images in the order of the file, behind which those of `valid` stand where the architecture sees them too, the first
+/// half trains weights, the second half the architecture.
 /// Same configuration, same images: same result, bit for bit, also when stopped or killed at any moment and begun again
 /// in the same directory, from the last checkpoint on. Checkpoints are made after each epoch and each trial, and inside
 /// them too where there is nothing else to remember (no copy_weights, no parent network).

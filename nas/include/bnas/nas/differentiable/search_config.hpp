@@ -50,7 +50,8 @@ struct DifferentiableConfig {
   bool copy_weights = false;       ///< trials train a copy of the weights; false: the shared ones
   int recalibration_batches = 10;  ///< after a trial's epoch and before its score, to settle running statistics
 
-  optim::Schedule schedule{optim::ScheduleKind::cosine, 0.025F, 0.0F};  ///< over all epochs, trials included
+  /// Over all epochs, trials included; an epoch has one rate, that of its beginning.
+  optim::Schedule schedule{optim::ScheduleKind::cosine, 0.025F, 0.0F};
   float momentum = 0.9F;
   float weight_decay = 5e-4F;
   float grad_clip = 5.0F;                                  ///< global norm of weights' gradients; 0: none
@@ -64,6 +65,7 @@ struct DifferentiableConfig {
   float entropy_decay = 7.7F;
   float temperature_start = 1.0F, temperature_end = 1.0F;  ///< of softmax(alpha), geometric over the epochs
   bool architecture_moves_statistics = true;  ///< architecture steps move running statistics, as in PC-DARTS
+  bool architecture_sees_valid = true;        ///< the images that score trials are of the architecture's half (BNAS)
 
   std::uint64_t seed = 1;
 
