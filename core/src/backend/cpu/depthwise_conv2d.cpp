@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise float convolution and its gradients: channels are the lanes, sums run over taps or pixels. Rows of a tile
-// are images (forward, input gradient), which share the taps of a pixel, or the taps of a kernel row (weight gradient).
+// Depthwise float convolution and its gradients, sums over taps or pixels. With stride 1 all three go along rows of
+// padded images (depthwise_rows.hpp). Else channels are the lanes, and rows of a tile are images (forward, input
+// gradient), which share the taps of a pixel, or the taps of a kernel row (weight gradient).
+#include <algorithm>
 #include <vector>
 
 #include "backend/cpu/conv_kernels.hpp"
+#include "backend/cpu/depthwise_rows.hpp"
 #include "backend/cpu/float_images.hpp"
 #include "backend/cpu/fma_tile.hpp"
 
@@ -40,10 +43,94 @@ void sum_padding(const float* taps, const Conv2dDims& dims, Range ky, Range kx, 
   }
 }
 
+bool has_stride(const Conv2dDims& dims) { return dims.stride_h != 1 || dims.stride_w != 1; }
+
+DepthwiseRows rows_of(const Conv2dDims& dims) {
+  DepthwiseRows rows;
+  rows.channels = dims.c;
+  rows.kh = dims.kh;
+  rows.kw = dims.kw;
+  rows.rows = dims.oh();
+  rows.pixels = dims.ow();
+  rows.period = row_period(dims.c);
+  return rows;
+}
+
+/// taps (KH,KW,C) repeated over the period, from the last one to the first where `reversed`.
+Scratch<float> repeated(Stream& stream, const float* taps, const Conv2dDims& dims, bool reversed) {
+  const std::int64_t count = std::int64_t{dims.kh} * dims.kw, period = row_period(dims.c);
+  Scratch<float> result(stream, count * period);
+  for (std::int64_t tap = 0; tap < count; ++tap) {
+    const float* from = taps + (reversed ? count - 1 - tap : tap) * dims.c;
+    for (std::int64_t i = 0; i < period; i += dims.c) {
+      std::copy(from, from + dims.c, result.data() + tap * period + i);
+    }
+  }
+  return result;
+}
+
+/// Calls visit(image with its padding, its number) for all of x, one after the other.
+template <class Visit>
+void for_each_padded(Stream& stream, const Tensor& x, const Conv2dDims& dims, Visit visit) {
+  FloatImages images(stream, x, 1, std::int64_t{dims.h} * dims.w, dims.c);
+  PaddedImages padded(stream, dims, 1);
+  DepthwiseRows rows = rows_of(dims);
+  rows.x_row = padded.row();
+  for (int n = 0; n < dims.n; ++n) {
+    rows.x = padded.fill(images.group(n, 1), 1);
+    visit(rows, n);
+  }
+}
+
+void convolve_rows(Stream& stream, const Tensor& x, const float* taps, const Conv2dDims& dims, Tensor& y,
+                   bool accumulate) {
+  const std::ptrdiff_t y_image = std::ptrdiff_t{dims.oh()} * dims.ow() * dims.c;
+  for_each_padded(stream, x, dims, [&](const DepthwiseRows& rows, int n) {
+    depthwise_rows(rows, taps, y.data<float>() + n * y_image, accumulate);
+  });
+}
+
+/// dw from the chains of all images, added up in their order.
+void sum_rows(Stream& stream, const Tensor& dy, const Tensor& x, const Conv2dDims& dims, Tensor& dw, GradMode mode) {
+  const std::ptrdiff_t y_image = std::ptrdiff_t{dims.oh()} * dims.ow() * dims.c;
+  const std::int64_t taps = std::int64_t{dims.kh} * dims.kw, period = row_period(dims.c);
+  const Scratch<float> sums(stream, taps * period);
+  std::fill(sums.data(), sums.data() + taps * period, 0.0F);
+  for_each_padded(stream, x, dims, [&](const DepthwiseRows& rows, int n) {
+    depthwise_sums(rows, dy.data<float>() + n * y_image, sums.data());
+  });
+  for (std::int64_t i = 0; i < taps * dims.c; ++i) {
+    double sum = 0.0;
+    for (std::int64_t place = i % dims.c; place < period; place += dims.c) {
+      sum += static_cast<double>(sums.data()[i / dims.c * period + place]);
+    }
+    float& to = dw.data<float>()[i];
+    to = mode == GradMode::accumulate ? to + static_cast<float>(sum) : static_cast<float>(sum);
+  }
+}
+
+/// The convolution of dy with reversed taps whose result is the input gradient.
+Conv2dDims reversed(const Conv2dDims& dims) {
+  const auto mirrored = [](int kernel, AxisPad pad, int in, int out) {
+    const int begin = kernel - 1 - pad.begin;
+    return AxisPad{begin, in + kernel - 1 - out - begin};
+  };
+  Conv2dDims back = dims;
+  back.h = dims.oh();
+  back.w = dims.ow();
+  back.pad_h = mirrored(dims.kh, dims.pad_h, dims.h, back.h);
+  back.pad_w = mirrored(dims.kw, dims.pad_w, dims.w, back.w);
+  back.pad_value = PadValue::zero;
+  return back;
+}
+
 }  // namespace
 
 void depthwise_conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Conv2dDims& dims, Tensor& y) {
   const Taps taps(stream, w, dims);
+  if (!has_stride(dims)) {
+    return convolve_rows(stream, x, repeated(stream, taps.data(), dims, false).data(), dims, y, false);
+  }
   const int group = std::min(kImagesPerGroup, dims.n);
   FloatImages images(stream, x, group, std::int64_t{dims.h} * dims.w, dims.c);
   FmaArgs args;
@@ -85,6 +172,10 @@ void depthwise_conv2d(Stream& stream, const Tensor& x, const Tensor& w, const Co
 void depthwise_conv2d_backward_input(Stream& stream, const Tensor& dy, const Tensor& w, const Conv2dDims& dims,
                                      Tensor& dx, GradMode mode) {
   const Taps taps(stream, w, dims);
+  if (!has_stride(dims)) {
+    return convolve_rows(stream, dy, repeated(stream, taps.data(), dims, true).data(), reversed(dims), dx,
+                         mode == GradMode::accumulate);
+  }
   FmaArgs args;
   args.a_row = std::ptrdiff_t{dims.oh()} * dims.ow() * dims.c;
   args.b = taps.data();
@@ -120,6 +211,9 @@ void depthwise_conv2d_backward_input(Stream& stream, const Tensor& dy, const Ten
 void depthwise_conv2d_backward_weight(Stream& stream, const Tensor& dy, const Tensor& x, const Conv2dDims& dims,
                                       Tensor& dw, GradMode mode) {
   const std::ptrdiff_t y_image = std::ptrdiff_t{dims.oh()} * dims.ow() * dims.c;
+  if (!has_stride(dims)) {
+    return sum_rows(stream, dy, x, dims, dw, mode);
+  }
   const int group = std::min(kImagesPerGroup, dims.n);
   FloatImages images(stream, x, group, std::int64_t{dims.h} * dims.w, dims.c);
   PaddedImages padded(stream, dims, group);  // so that all taps of a kernel row see all outputs
