@@ -44,6 +44,16 @@ void conv2d_backward_input(Stream& stream, const Tensor& dy, const Tensor& w, co
   args.c_row = x_image;
   args.columns = dims.c;
   args.accumulate = mode == GradMode::accumulate;
+  if (is_pointwise(dims)) {
+    const TileRun run;
+    args.a = dy.data<float>();
+    args.a_row = dims.o;
+    args.runs = &run;
+    args.run_count = 1;
+    args.c = dx.data<float>();
+    args.c_row = dims.c;
+    return fma_block(args, dims.n * dims.h * dims.w);
+  }
   std::vector<Reader> rows;
   std::vector<Reader> columns;
   std::vector<TileRun> runs;

@@ -34,6 +34,13 @@ inline Range valid_outputs(int tap, int stride, int pad_begin, int length, int o
   return {begin, std::clamp(end, begin, outputs)};
 }
 
+/// Whether every output is a product of its pixel's channels alone: then images are rows of pixels.
+inline bool is_pointwise(const Conv2dDims& dims) {
+  const auto none = [](AxisPad pad) { return pad.begin == 0 && pad.end == 0; };
+  return dims.kh == 1 && dims.kw == 1 && dims.stride_h == 1 && dims.stride_w == 1 && none(dims.pad_h) &&
+         none(dims.pad_w);
+}
+
 /// Outputs whose windows see the same taps of their images: pixel (oy, ox) of `rows` images from `n` on, or, for small
 /// batches, `rows` pixels side by side from (oy, ox) on in image `n`.
 struct OutputTile {

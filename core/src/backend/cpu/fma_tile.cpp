@@ -17,24 +17,29 @@ namespace bnas::cpu::HWY_NAMESPACE {
 namespace {  // the namespaces of the targets are shared by all kernel files
 namespace hn = hwy::HWY_NAMESPACE;
 
-using D = hn::ScalableTag<float>;
-using V = hn::Vec<D>;
-constexpr int kLanes = HWY_LANES(float);
+using Whole = hn::ScalableTag<float>;
+// For up to eight columns: half of a long vector would idle.
+using Half = hn::CappedTag<float, 8>;
 // Accumulators fill the register file (32 with AVX-512, else 16) but for the vectors of b and one broadcast. Four rows
 // of one vector are the least that hides the latency of a fused multiply-add.
-constexpr int kRegisters = kLanes == 16 ? 32 : 16;
-constexpr int kMaxVectors = kLanes == 16 ? 3 : 2;
-constexpr int kMaxRows = kRegisters == 32 ? 8 : 6;
+constexpr bool kManyRegisters = HWY_LANES(float) == 16;
+constexpr int kMaxVectors = kManyRegisters ? 3 : 2;
+constexpr int kMaxRows = kManyRegisters ? 8 : 6;
 
-HWY_INLINE V fused(V a, V b, V c) {
+template <class D>
+constexpr int kLanesOf = static_cast<int>(hn::MaxLanes(D()));
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V fused(D d, V a, V b, V c) {
 #if HWY_NATIVE_FMA
+  (void)d;
   return hn::MulAdd(a, b, c);
 #else
   // One rounding as everywhere else, lane by lane.
+  constexpr int kLanes = kLanesOf<D>;
   HWY_ALIGN float x[kLanes];
   HWY_ALIGN float y[kLanes];
   HWY_ALIGN float z[kLanes];
-  const D d;
   hn::Store(a, d, x);
   hn::Store(b, d, y);
   hn::Store(c, d, z);
@@ -45,8 +50,10 @@ HWY_INLINE V fused(V a, V b, V c) {
 #endif
 }
 
-template <int kRows, int kVectors>
+template <class D, int kRows, int kVectors>
 void tile(const FmaArgs& t) {
+  using V = hn::Vec<D>;
+  constexpr int kLanes = kLanesOf<D>;
   const D d;
   const int tail = t.columns - (kVectors - 1) * kLanes;  // lanes of the last vector, 1..kLanes
   V acc[kRows][kVectors];
@@ -85,7 +92,7 @@ void tile(const FmaArgs& t) {
         const V av = hn::Set(d, a[m * row]);
         HWY_UNROLL(4)
         for (int v = 0; v < kVectors; ++v) {
-          acc[m][v] = fused(av, bv[v], acc[m][v]);
+          acc[m][v] = fused(d, av, bv[v], acc[m][v]);
         }
       }
       a += t.a_step;
@@ -108,53 +115,67 @@ void tile(const FmaArgs& t) {
   }
 }
 
-template <int kVectors>
+template <class D, int kVectors>
 void tile_of_rows(const FmaArgs& t, int rows) {
   switch (rows) {
     case 1:
-      return tile<1, kVectors>(t);
+      return tile<D, 1, kVectors>(t);
     case 2:
-      return tile<2, kVectors>(t);
+      return tile<D, 2, kVectors>(t);
     case 3:
-      return tile<3, kVectors>(t);
+      return tile<D, 3, kVectors>(t);
     case 4:
-      return tile<4, kVectors>(t);
+      return tile<D, 4, kVectors>(t);
     case 5:
-      return tile<5, kVectors>(t);
+      return tile<D, 5, kVectors>(t);
     case 6:
-      return tile<6, kVectors>(t);
+      return tile<D, 6, kVectors>(t);
     case 7:
-      return tile<std::min(7, kMaxRows), kVectors>(t);
+      return tile<D, std::min(7, kMaxRows), kVectors>(t);
     default:
-      return tile<std::min(8, kMaxRows), kVectors>(t);
+      return tile<D, std::min(8, kMaxRows), kVectors>(t);
   }
 }
 
 /// The next of the fewest nearly equal parts of `rest` that are at most `limit`.
 static int part(int rest, int limit) {
+  if (rest >= 2 * limit) {
+    return limit;
+  }
   const int parts = (rest + limit - 1) / limit;
   return (rest + parts - 1) / parts;
 }
 
+template <class D, int kVectors>
+void column_block(const FmaArgs& args, int rows) {
+  FmaArgs t = args;
+  for (int m = 0; m < rows;) {
+    const int height = part(rows - m, kMaxRows);
+    tile_of_rows<D, kVectors>(t, height);
+    m += height;
+    t.a += height * args.a_row;
+    t.c += height * args.c_row;
+  }
+}
+
 void block(const FmaArgs& args, int rows) {
+  if (args.columns <= kLanesOf<Half>) {
+    return column_block<Half, 1>(args, rows);
+  }
+  constexpr int kLanes = kLanesOf<Whole>;
   FmaArgs t = args;
   const int vectors = (args.columns + kLanes - 1) / kLanes;
   for (int v = 0; v < vectors;) {
     const int count = part(vectors - v, kMaxVectors);
     t.columns = std::min(args.columns - v * kLanes, count * kLanes);
     t.b = args.b + v * kLanes;
-    for (int m = 0; m < rows;) {
-      const int height = part(rows - m, kMaxRows);
-      t.a = args.a + m * args.a_row;
-      t.c = args.c + m * args.c_row + v * kLanes;
-      if (count == 1) {
-        tile_of_rows<1>(t, height);
-      } else if (count == 2) {
-        tile_of_rows<2>(t, height);
-      } else {
-        tile_of_rows<kMaxVectors>(t, height);
-      }
-      m += height;
+    t.c = args.c + v * kLanes;
+    if (count == 1) {
+      column_block<Whole, 1>(t, rows);
+    } else if (count == 2) {
+      column_block<Whole, 2>(t, rows);
+    } else {
+      column_block<Whole, kMaxVectors>(t, rows);
     }
     v += count;
   }
@@ -165,7 +186,9 @@ constexpr int kChannelVectors = 2;
 
 template <int kRows, int kVectors>
 void channel_tile(const FmaArgs& t) {
-  const D d;
+  using V = hn::Vec<Whole>;
+  constexpr int kLanes = kLanesOf<Whole>;
+  const Whole d;
   const int tail = t.columns - (kVectors - 1) * kLanes;
   const auto mask = hn::FirstN(d, static_cast<std::size_t>(tail));
   V acc[kRows][kVectors];
@@ -187,7 +210,7 @@ void channel_tile(const FmaArgs& t) {
         const V bv = hn::LoadU(d, b + v * kLanes);
         HWY_UNROLL(4)
         for (int m = 0; m < kRows; ++m) {
-          acc[m][v] = fused(hn::LoadU(d, a + m * row + v * kLanes), bv, acc[m][v]);
+          acc[m][v] = fused(d, hn::LoadU(d, a + m * row + v * kLanes), bv, acc[m][v]);
         }
       }
       a += t.a_step;
@@ -225,6 +248,7 @@ void channel_tile_of_rows(const FmaArgs& t, int rows) {
 }
 
 void channels(const FmaArgs& args, int rows) {
+  constexpr int kLanes = kLanesOf<Whole>;
   FmaArgs t = args;
   for (int j = 0; j < args.columns; j += t.columns) {
     t.columns = std::min(args.columns - j, kChannelVectors * kLanes);
