@@ -22,13 +22,24 @@ HWY_INLINE FloatVec affine(const AffineParams& params, FloatVec v, std::int64_t 
                             load_floats(params.beta.data() + i));
 }
 
+/// By vectors of a period, whose parameters stay in registers; as many periods at a time as stay in the cache.
 template <class T>
 void apply_rows(const Tensor& x, const AffineParams& params, float* y) {
+  constexpr std::int64_t kCached = 4096;
   const T* from = x.data<T>();
-  const std::int64_t n = x.numel();
-  for (std::int64_t first = 0; first < n; first += params.period) {
-    map_floats(std::min(params.period, n - first), y + first, false,
-               [&](std::int64_t i) HWY_ATTR { return affine(params, load_floats(from + first + i), i); });
+  const std::int64_t n = x.numel(), lanes = static_cast<std::int64_t>(float_lanes());
+  const std::int64_t chunk = std::max<std::int64_t>(1, kCached / params.period) * params.period;
+  for (std::int64_t first = 0; first < n; first += chunk) {
+    const std::int64_t end = std::min(n, first + chunk);
+    for (std::int64_t v = 0; v < params.period; v += lanes) {
+      const FloatVec mean = load_floats(params.mean.data() + v), scale = load_floats(params.scale.data() + v),
+                     beta = load_floats(params.beta.data() + v);
+      const std::int64_t width = std::min(lanes, params.period - v);
+      for (std::int64_t i = first + v; i < end; i += params.period) {
+        const FloatVec value = fused_multiply_add(hn::Sub(load_floats(from + i), mean), scale, beta);
+        store_floats(value, y + i, static_cast<std::size_t>(std::min(width, end - i)));
+      }
+    }
   }
 }
 
@@ -76,11 +87,10 @@ HWY_EXPORT(sign_of_affine);
 
 namespace {
 
-/// Rows per period: a whole number of vectors, where that is short, so that few tails are left.
+/// Rows per period: a whole number of vectors, where that is short.
 std::int64_t rows_per_period(std::int64_t channels) {
-  constexpr std::int64_t kTarget = 256;
   const std::int64_t rows = kMaxLanes / std::gcd(channels, kMaxLanes);
-  return rows * channels <= 16 * kTarget ? rows * std::max<std::int64_t>(1, kTarget / (rows * channels)) : 1;
+  return rows * channels <= 4096 ? rows : 1;
 }
 
 AffineParams affine_params(const char* op, const Tensor& x, NormStatistics& statistics, const Tensor& gamma,

@@ -19,59 +19,122 @@ HWY_BEFORE_NAMESPACE();
 namespace bnas::cpu::HWY_NAMESPACE {
 namespace {
 
-/// The vector of dy' in row r from channel c.
-HWY_INLINE FloatVec masked_dy(const BatchNormGradient& g, std::int64_t r, std::int64_t c) {
-  const FloatVec v = load_floats(g.dy + r * g.dy_row + c);
-  if (g.mask == nullptr) {
-    return v;
+// For up to eight channels: half of a long vector would idle.
+using HalfTag = hn::CappedTag<float, 8>;
+
+template <class D>
+HWY_INLINE hn::Vec<D> load_as(D d, const float* from) {
+  return hn::LoadU(d, from);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load_as(D d, const std::int32_t* from) {
+  return hn::ConvertTo(d, hn::LoadU(hn::RebindToSigned<D>(), from));
+}
+template <class D, class T>  // i16, i8
+HWY_INLINE hn::Vec<D> load_as(D d, const T* from) {
+  return hn::ConvertTo(d, hn::PromoteTo(hn::RebindToSigned<D>(), hn::LoadU(hn::Rebind<T, D>(), from)));
+}
+
+/// What dx and the sums need of D's channels from c on, row by row.
+template <class D, class T>
+class Columns {
+ public:
+  using Vec = hn::Vec<D>;
+
+  HWY_INLINE Columns(const BatchNormGradient& g, const T* x, std::int64_t c)
+      : g_(g), x_(x + c), c_(c), mean_(load_as(D(), g.mean.data() + c)), rstd_(load_as(D(), g.rstd.data() + c)) {}
+
+  /// dy' of row r.
+  HWY_INLINE Vec upstream(std::int64_t r) const {
+    const Vec v = load_as(D(), g_.dy + r * g_.dy_row + c_);
+    if (g_.mask == nullptr) {
+      return v;
+    }
+    const Word bits = g_.mask[r * g_.words + c_ / kWordBits] >> static_cast<unsigned>(c_ % kWordBits);
+    const std::uint8_t bytes[8] = {static_cast<std::uint8_t>(bits), static_cast<std::uint8_t>(bits >> 8U)};
+    return hn::IfThenElseZero(hn::LoadMaskBits(D(), bytes), v);
   }
-  return hn::IfThenElseZero(mask_of(g.mask[r * g.words + c / kWordBits] >> static_cast<unsigned>(c % kWordBits)), v);
+  HWY_INLINE Vec xhat(std::int64_t r) const {
+    return hn::Mul(hn::Sub(load_as(D(), x_ + r * g_.channels), mean_), rstd_);
+  }
+
+ private:
+  const BatchNormGradient& g_;
+  const T* x_;
+  std::int64_t c_;
+  Vec mean_, rstd_;
+};
+
+/// to += from, of a vector's lanes.
+template <class D>
+HWY_INLINE void add_to_doubles(D d, hn::Vec<D> from, double* to) {
+  HWY_ALIGN float lanes[hn::MaxLanes(D())];
+  hn::Store(from, d, lanes);
+  const hn::CappedTag<double, hn::MaxLanes(D())> dd;
+  for (std::size_t i = 0; i < hn::Lanes(d); i += hn::Lanes(dd)) {
+    const auto sum = hn::PromoteTo(dd, hn::LoadU(hn::Rebind<float, decltype(dd)>(), lanes + i));
+    hn::StoreU(hn::Add(hn::LoadU(dd, to + i), sum), dd, to + i);
+  }
 }
 
 /// sums[c] = dbeta, sums[C + c] = dgamma. Each channel is summed in float over blocks of 16 rows, in row order; the
 /// blocks are added in double, in order: the same for every vector width.
-template <class T>
-void gradient_sums(const BatchNormGradient& g, const T* x, double* sums) {
+template <class D, class T>
+void sums_by_rows(const BatchNormGradient& g, const T* x, double* sums) {
   constexpr std::int64_t kBlockRows = 16;
-  const FloatTag d;
-  const auto lanes = static_cast<std::int64_t>(float_lanes());
+  const D d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for (std::int64_t c = 0; c < g.channels; c += lanes) {
-    const FloatVec mean = load_floats(g.mean.data() + c);
-    const FloatVec rstd = load_floats(g.rstd.data() + c);
-    const std::int64_t count = std::min(lanes, g.channels - c);
+    const Columns<D, T> columns(g, x, c);
+    double all_sums[kMaxLanes] = {}, all_products[kMaxLanes] = {};
     for (std::int64_t first = 0; first < g.rows; first += kBlockRows) {
-      FloatVec sum = hn::Zero(d);
-      FloatVec product = hn::Zero(d);
+      auto sum = hn::Zero(d), product = hn::Zero(d);
       for (std::int64_t r = first; r < std::min(first + kBlockRows, g.rows); ++r) {
-        const FloatVec dy = masked_dy(g, r, c);
-        const FloatVec xhat = hn::Mul(hn::Sub(load_floats(x + r * g.channels + c), mean), rstd);
+        const auto dy = columns.upstream(r);
         sum = hn::Add(sum, dy);
-        product = hn::Add(product, hn::Mul(dy, xhat));
+        product = hn::Add(product, hn::Mul(dy, columns.xhat(r)));
       }
-      HWY_ALIGN float block_sum[hn::MaxLanes(FloatTag())];
-      HWY_ALIGN float block_product[hn::MaxLanes(FloatTag())];
-      hn::Store(sum, d, block_sum);
-      hn::Store(product, d, block_product);
-      for (std::int64_t i = 0; i < count; ++i) {
-        sums[c + i] += static_cast<double>(block_sum[i]);
-        sums[g.channels + c + i] += static_cast<double>(block_product[i]);
+      add_to_doubles(d, sum, all_sums);
+      add_to_doubles(d, product, all_products);
+    }
+    std::copy_n(all_sums, std::min(lanes, g.channels - c), sums + c);
+    std::copy_n(all_products, std::min(lanes, g.channels - c), sums + g.channels + c);
+  }
+}
+
+/// dx of D's channels from c on.
+template <class D, class T>
+void input_by_rows(const BatchNormGradient& g, const T* x, float* dx, bool accumulate) {
+  const D d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t c = 0; c < g.channels; c += lanes) {
+    const Columns<D, T> columns(g, x, c);
+    const auto mean_dy = load_as(d, g.mean_dy.data() + c), mean_product = load_as(d, g.mean_dy_xhat.data() + c);
+    const auto scale = load_as(d, g.scale.data() + c);
+    const bool whole = c + lanes <= g.channels;
+    const auto used = hn::FirstN(d, static_cast<std::size_t>(g.channels - c));
+    for (std::int64_t r = 0; r < g.rows; ++r) {
+      const auto centered = hn::Sub(hn::Sub(columns.upstream(r), mean_dy), hn::Mul(columns.xhat(r), mean_product));
+      auto v = hn::Mul(scale, centered);
+      float* to = dx + r * g.channels + c;
+      v = accumulate ? hn::Add(hn::LoadU(d, to), v) : v;
+      if (whole) {
+        hn::StoreU(v, d, to);
+      } else {
+        hn::BlendedStore(v, used, d, to);
       }
     }
   }
 }
 
 template <class T>
+void gradient_sums(const BatchNormGradient& g, const T* x, double* sums) {
+  g.channels <= 8 ? sums_by_rows<HalfTag>(g, x, sums) : sums_by_rows<FloatTag>(g, x, sums);
+}
+
+template <class T>
 void input_gradient(const BatchNormGradient& g, const T* x, float* dx, bool accumulate) {
-  for (std::int64_t r = 0; r < g.rows; ++r) {
-    map_floats(g.channels, dx + r * g.channels, accumulate, [&](std::int64_t c) HWY_ATTR {
-      const FloatVec dy = masked_dy(g, r, c);
-      const FloatVec xhat = hn::Mul(hn::Sub(load_floats(x + r * g.channels + c), load_floats(g.mean.data() + c)),
-                                    load_floats(g.rstd.data() + c));
-      const FloatVec centered = hn::Sub(hn::Sub(dy, load_floats(g.mean_dy.data() + c)),
-                                        hn::Mul(xhat, load_floats(g.mean_dy_xhat.data() + c)));
-      return hn::Mul(load_floats(g.scale.data() + c), centered);
-    });
-  }
+  g.channels <= 8 ? input_by_rows<HalfTag>(g, x, dx, accumulate) : input_by_rows<FloatTag>(g, x, dx, accumulate);
 }
 
 void sums_of_gradient(const BatchNormGradient& g, const Tensor& x, double* sums) {
