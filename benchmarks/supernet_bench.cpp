@@ -55,7 +55,7 @@ struct Step {
 };
 
 Step run(Stream& stream, nas::Supernet& net, const Tensor& images, const Tensor& labels) {
-  Tape tape(stream);
+  Tape tape(stream, Keep::parts);
   Context ctx{stream, &tape, Mode::train};
   const Var loss = ops::softmax_cross_entropy(ctx, net.forward(ctx, Var{images}), labels);
   const Step step{tape.saved_bytes(), tape.saved_by_op()};

@@ -62,21 +62,44 @@ Var Tape::leaf(const Tensor& value, const Tensor& grad, GradMode first_write) {
   return {value, known->second};
 }
 
-Var Tape::record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Tensor> saved, Backward backward) {
+Var Tape::record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Saved> saved, Backward backward) {
   if (std::none_of(inputs.begin(), inputs.end(), [](const Var& input) { return input.needs_grad(); })) {
     return {std::move(y)};
   }
   for (Var& input : inputs) {
     input.value = input.sums = Tensor();  // only what `saved` names is kept alive
+    input.remake.reset();
   }
   Node node;
   node.op = op;
   node.shape = y.shape();
   node.inputs = std::move(inputs);
+  if (keep_ == Keep::floats) {
+    keep_floats(saved);
+  }
   node.saved = std::move(saved);
   node.backward = std::move(backward);
   nodes_.push_back(std::move(node));
   return {std::move(y), static_cast<std::int32_t>(nodes_.size()) - 1};
+}
+
+void Tape::keep_floats(std::vector<Saved>& saved) {
+  std::vector<Tensor> packed;
+  for (const Saved& each : saved) {
+    each.visit([&](const Tensor& tensor) {
+      if (tensor.dtype() != DType::f32) {
+        packed.push_back(tensor);
+      }
+    });
+  }
+  for (const Tensor& tensor : packed) {
+    Tensor& copy = floats_[tensor.raw()];
+    if (!copy.defined()) {
+      copy = Tensor(stream_, tensor.shape(), DType::f32);
+      dispatch<kernels::ToFloat>(stream_, tensor, copy);
+    }
+    saved.emplace_back(copy);
+  }
 }
 
 GradSlot Tape::slot(std::int32_t index) {
@@ -116,6 +139,7 @@ void Tape::backward(const Var& y, const Tensor& dy) {
   check(y.needs_grad(), "backward", "the loss does not depend on any leaf of this tape");
   check(dy.dtype() == DType::f32 && dy.shape() == y.shape(), "backward",
         "gradient " + dy.shape().text() + " does not match value " + y.shape().text());
+  floats_.clear();
   Node& end = nodes_[static_cast<std::size_t>(y.node)];
   check(static_cast<bool>(end.backward), "backward", "the loss is a leaf");
   end.grad = {dy};
@@ -152,15 +176,18 @@ std::vector<std::pair<std::string, std::size_t>> Tape::saved_by_op() const {
   std::vector<std::pair<std::string, std::size_t>> result;
   std::set<const void*> counted;
   for (const Node& node : nodes_) {
-    for (const Tensor& tensor : node.saved) {
-      if (!tensor.defined() || !counted.insert(tensor.raw()).second) {
-        continue;
+    const auto count = [&](const Tensor& tensor) {
+      if ((keep_ == Keep::floats && tensor.dtype() != DType::f32) || !counted.insert(tensor.raw()).second) {
+        return;
       }
       auto entry = std::find_if(result.begin(), result.end(), [&](const auto& item) { return item.first == node.op; });
       if (entry == result.end()) {
         entry = result.emplace(result.end(), node.op, 0);
       }
       entry->second += tensor.bytes();
+    };
+    for (const Saved& saved : node.saved) {
+      saved.visit(count);
     }
   }
   return result;

@@ -18,7 +18,8 @@ const std::array<std::string, 3> kPseudoGradientNames = {"ste_sign", "approx_sig
 /// needs the other one alone.
 template <class BackwardInput, class BackwardWeight>
 Var record_conv(Context& ctx, const char* op, const Tensor& y, const Var& x, const Var& w, const Conv2dDims& dims) {
-  return ctx.record(op, y, {x, w}, {x.value, w.value}, [dims](BackwardContext& bw) {
+  std::vector<Saved> saved{for_gradient_of(ctx, w, x), for_gradient_of(ctx, x, w)};
+  return ctx.record(op, y, {x, w}, std::move(saved), [dims](BackwardContext& bw) {
     if (bw.wants(0)) {
       GradSlot dx = bw.dx(0);
       dispatch<BackwardInput>(bw.stream(), bw.dy(), bw.saved(1), dims, dx.tensor, dx.mode);

@@ -16,7 +16,8 @@ template <class Forward, class BackwardInput, class BackwardWeight>
 Var convolve(Context& ctx, const char* op, const Var& x, const Var& w, const Conv2dDims& dims) {
   Tensor y(ctx.stream, {dims.n, dims.oh(), dims.ow(), dims.o}, DType::f32);
   dispatch<Forward>(ctx.stream, x.value, w.value, dims, y);
-  return ctx.record(op, std::move(y), {x, w}, {x.value, w.value}, [dims](BackwardContext& bw) {
+  std::vector<Saved> saved{for_gradient_of(ctx, w, x), for_gradient_of(ctx, x, w)};
+  return ctx.record(op, std::move(y), {x, w}, std::move(saved), [dims](BackwardContext& bw) {
     if (bw.wants(0)) {
       GradSlot dx = bw.dx(0);
       dispatch<BackwardInput>(bw.stream(), bw.dy(), bw.saved(1), dims, dx.tensor, dx.mode);
@@ -59,7 +60,7 @@ Var dense(Context& ctx, const Var& x, const Var& w, const Var& bias) {
     dispatch<kernels::AddBias>(ctx.stream, y, bias.value, y);
   }
   // dx = dy w, dw = dy^T x, dbias = sum of dy over rows.
-  return ctx.record(kOp, std::move(y), {x, w, bias}, {x.value, w.value}, [](BackwardContext& bw) {
+  return ctx.record(kOp, std::move(y), {x, w, bias}, {Saved(x), Saved(w)}, [](BackwardContext& bw) {
     if (bw.wants(0)) {
       GradSlot dx = bw.dx(0);
       dispatch<kernels::Gemm>(bw.stream(), bw.dy(), false, as_float(bw.stream(), bw.saved(1)), false, dx.tensor,

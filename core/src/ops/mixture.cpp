@@ -21,8 +21,7 @@ Var scale_channels(Context& ctx, const Var& x, const Var& scale) {
   require_per_channel(kOp, "scale", x, scale);
   Tensor y(ctx.stream, x.shape(), DType::f32);
   dispatch<kernels::ScaleChannels>(ctx.stream, x.value, scale.value, y, GradMode::overwrite);
-  const Tensor kept = wants_grad(ctx, scale) ? x.value : Tensor();
-  return ctx.record(kOp, std::move(y), {x, scale}, {kept, scale.value}, [](BackwardContext& bw) {
+  return ctx.record(kOp, std::move(y), {x, scale}, {for_gradient_of(ctx, scale, x), scale.value}, [](BackwardContext& bw) {
     if (bw.wants(0)) {
       GradSlot dx = bw.dx(0);
       dispatch<kernels::ScaleChannels>(bw.stream(), bw.dy(), bw.saved(1), dx.tensor, dx.mode);
@@ -40,7 +39,7 @@ Var prelu(Context& ctx, const Var& x, const Var& slope) {
   require_per_channel(kOp, "slope", x, slope);
   Tensor y(ctx.stream, x.shape(), DType::f32);
   dispatch<kernels::Prelu>(ctx.stream, x.value, slope.value, y);
-  return ctx.record(kOp, std::move(y), {x, slope}, {x.value, slope.value}, [](BackwardContext& bw) {
+  return ctx.record(kOp, std::move(y), {x, slope}, {Saved(x), slope.value}, [](BackwardContext& bw) {
     if (bw.wants(0)) {
       GradSlot dx = bw.dx(0);
       dispatch<kernels::PreluBackward>(bw.stream(), bw.dy(), bw.saved(0), bw.saved(1), dx.tensor, dx.mode);

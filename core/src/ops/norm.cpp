@@ -57,7 +57,7 @@ Var record_norm(Context& ctx, const char* op, Tensor y, const Var& x, const Var&
                 const NormStatistics& used, Tensor mask, float eps) {
   const bool frozen = !ctx.training();
   return ctx.record(
-      op, std::move(y), {x, gamma, beta}, {x.value, used.mean, used.variance, gamma.value, std::move(mask)},
+      op, std::move(y), {x, gamma, beta}, {Saved(x), used.mean, used.variance, gamma.value, std::move(mask)},
       [eps, frozen](BackwardContext& bw) { norm_backward(bw, bw.dy_columns(), bw.saved(4), eps, frozen); });
 }
 
@@ -70,6 +70,17 @@ Tensor norm_and_shortcut(Stream& stream, const Tensor& x, NormStatistics& used, 
     dispatch<kernels::Add>(stream, sum, shortcut, sum);
   }
   return sum;
+}
+
+/// The whole of batch_norm_prelu; undefined shortcuts and gains are none.
+Tensor norm_prelu(Stream& stream, const Tensor& x, NormStatistics& used, const Tensor& gamma, const Tensor& beta,
+                  const Tensor& shortcut, const Tensor& slope, const Tensor& gain, float eps) {
+  Tensor y = norm_and_shortcut(stream, x, used, gamma, beta, shortcut, eps);
+  dispatch<kernels::Prelu>(stream, y, slope, y);
+  if (gain.defined()) {
+    dispatch<kernels::ScaleChannels>(stream, y, gain, y, GradMode::overwrite);
+  }
+  return y;
 }
 
 /// Inputs x, gamma, beta, shortcut, slope, gain; saved x, mean, variance, gamma, beta, shortcut, slope, gain.
@@ -112,7 +123,12 @@ Var batch_norm(Context& ctx, const Var& x, const Var& gamma, const Var& beta, Ru
   NormStatistics used = current_statistics(ctx, x, stats, options.momentum);
   Tensor y(ctx.stream, x.shape(), DType::f32);
   dispatch<kernels::BatchNormApply>(ctx.stream, x.value, used, gamma.value, beta.value, options.eps, y);
-  return record_norm(ctx, kOp, std::move(y), x, gamma, beta, used, Tensor(), options.eps);
+  Var result = record_norm(ctx, kOp, std::move(y), x, gamma, beta, used, Tensor(), options.eps);
+  return remade(ctx, std::move(result), {Saved(x), used.mean, used.variance, gamma.value, beta.value},
+                [eps = options.eps](Stream& stream, const std::vector<Tensor>& parts) {
+                  NormStatistics known{parts[1], parts[2]};
+                  return norm_and_shortcut(stream, parts[0], known, parts[3], parts[4], Tensor(), eps);
+                });
 }
 
 Var batch_norm_sign(Context& ctx, const Var& x, const Var& gamma, const Var& beta, RunningStats& stats,
@@ -141,18 +157,22 @@ Var batch_norm_prelu(Context& ctx, const Var& x, const Var& gamma, const Var& be
     require_shape(kOp, "shortcut", tail.shortcut.value, x.shape());
   }
   NormStatistics used = current_statistics(ctx, x, stats, options.momentum);
-  Tensor y = norm_and_shortcut(ctx.stream, x.value, used, gamma.value, beta.value, tail.shortcut.value, options.eps);
-  dispatch<kernels::Prelu>(ctx.stream, y, tail.slope.value, y);
   if (tail.gain.value.defined()) {
     require_dtype(kOp, "gain", tail.gain.value, {DType::f32});
     require_shape(kOp, "gain", tail.gain.value, channels);
-    dispatch<kernels::ScaleChannels>(ctx.stream, y, tail.gain.value, y, GradMode::overwrite);
   }
-  return ctx.record(
-      kOp, std::move(y), {x, gamma, beta, tail.shortcut, tail.slope, tail.gain},
-      {x.value, used.mean, used.variance, gamma.value, beta.value, tail.shortcut.value, tail.slope.value,
-       tail.gain.value},
+  Tensor y = norm_prelu(ctx.stream, x.value, used, gamma.value, beta.value, tail.shortcut.value, tail.slope.value,
+                        tail.gain.value, options.eps);
+  const std::vector<Saved> kept{Saved(x),   used.mean,           used.variance,    gamma.value,
+                                beta.value, Saved(tail.shortcut), tail.slope.value, tail.gain.value};
+  Var result = ctx.record(
+      kOp, std::move(y), {x, gamma, beta, tail.shortcut, tail.slope, tail.gain}, kept,
       [eps = options.eps, frozen = !ctx.training()](BackwardContext& bw) { norm_prelu_backward(bw, eps, frozen); });
+  return remade(ctx, std::move(result), kept,
+                [eps = options.eps](Stream& stream, const std::vector<Tensor>& parts) {
+                  NormStatistics known{parts[1], parts[2]};
+                  return norm_prelu(stream, parts[0], known, parts[3], parts[4], parts[5], parts[6], parts[7], eps);
+                });
 }
 
 }  // namespace bnas::ops

@@ -23,6 +23,20 @@ inline bool is_integer(DType dtype) { return dtype == DType::i8 || dtype == DTyp
 /// Whether backward will ask for x's gradient, so that forward must keep something for it.
 inline bool wants_grad(const Context& ctx, const Var& x) { return ctx.tape != nullptr && x.needs_grad(); }
 
+/// x, kept for the gradient of `other` alone.
+inline Saved for_gradient_of(const Context& ctx, const Var& other, const Var& x) {
+  return wants_grad(ctx, other) ? Saved(x) : Saved();
+}
+
+/// y with how it is made again, where the tape wants to know.
+template <class Make>
+Var remade(const Context& ctx, Var y, std::vector<Saved> parts, Make make) {
+  if (ctx.remakes()) {
+    y.remake = std::make_shared<Remake>(std::move(parts), std::move(make));
+  }
+  return y;
+}
+
 /// x as f32: itself, or converted.
 Tensor as_float(Stream& stream, const Tensor& x);
 

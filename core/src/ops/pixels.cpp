@@ -61,12 +61,17 @@ Var take_pixels(Context& ctx, const Var& x, const PixelGrid& grid) {
   }
   Tensor y(ctx.stream, grid_shape(whole, grid), x.value.dtype());
   dispatch<kernels::TakePixels>(ctx.stream, x.value, grid, y, GradMode::overwrite);
-  return ctx.record(kOp, std::move(y), {x}, {}, [grid](BackwardContext& bw) {
+  Var taken = ctx.record(kOp, std::move(y), {x}, {}, [grid](BackwardContext& bw) {
     GradSlot dx = bw.dx(0);
     if (dx.mode == GradMode::overwrite) {
       dx.tensor.fill(bw.stream(), 0.0F);
     }
     dispatch<kernels::PutPixels>(bw.stream(), bw.dy(), grid, dx.tensor, dx.mode);
+  });
+  return remade(ctx, std::move(taken), {Saved(x)}, [grid](Stream& stream, const std::vector<Tensor>& parts) {
+    Tensor again(stream, grid_shape(parts[0].shape(), grid), parts[0].dtype());
+    dispatch<kernels::TakePixels>(stream, parts[0], grid, again, GradMode::overwrite);
+    return again;
   });
 }
 

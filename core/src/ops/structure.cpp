@@ -16,10 +16,18 @@ Var average(Context& ctx, const char* op, const Var& x, const Pool2dDims& dims, 
   require_dtype(op, "input", x.value, {DType::f32, DType::bit});
   Tensor y(ctx.stream, {dims.n, dims.oh(), dims.ow(), dims.c}, DType::f32);
   dispatch<kernels::AvgPool>(ctx.stream, x.value, dims, y);
-  return ctx.record(op, y.reshaped(y_shape), {x}, {}, [dims](BackwardContext& bw) {
+  Var result = ctx.record(op, y.reshaped(y_shape), {x}, {}, [dims](BackwardContext& bw) {
     GradSlot dx = bw.dx(0);
     dispatch<kernels::AvgPoolBackward>(bw.stream(), bw.dy().reshaped({dims.n, dims.oh(), dims.ow(), dims.c}), dims,
                                        dx.tensor, dx.mode);
+  });
+  if (y.numel() < x.value.numel()) {  // smaller than what it is made of
+    return result;
+  }
+  return remade(ctx, std::move(result), {Saved(x)}, [dims, y_shape](Stream& stream, const std::vector<Tensor>& parts) {
+    Tensor again(stream, {dims.n, dims.oh(), dims.ow(), dims.c}, DType::f32);
+    dispatch<kernels::AvgPool>(stream, parts[0], dims, again);
+    return again.reshaped(y_shape);
   });
 }
 
@@ -27,12 +35,21 @@ Var average(Context& ctx, const char* op, const Var& x, const Pool2dDims& dims, 
 template <class Forward, class Backward>
 Var map_by_result(Context& ctx, const Var& x) {
   require_dtype(Forward::name, "input", x.value, {DType::f32});
-  Tensor y(ctx.stream, x.shape(), DType::f32);
-  dispatch<Forward>(ctx.stream, x.value, y);
-  return ctx.record(Forward::name, y, {x}, {y}, [](BackwardContext& bw) {
+  Var y{Tensor(ctx.stream, x.shape(), DType::f32)};
+  dispatch<Forward>(ctx.stream, x.value, y.value);
+  if (x.remake) {
+    y = remade(ctx, std::move(y), {Saved(x)}, [](Stream& stream, const std::vector<Tensor>& parts) {
+      Tensor again(stream, parts[0].shape(), DType::f32);
+      dispatch<Forward>(stream, parts[0], again);
+      return again;
+    });
+  }
+  Var result = ctx.record(Forward::name, y.value, {x}, {Saved(y)}, [](BackwardContext& bw) {
     GradSlot dx = bw.dx(0);
     dispatch<Backward>(bw.stream(), bw.dy(), bw.saved(0), dx.tensor, dx.mode);
   });
+  result.remake = std::move(y.remake);
+  return result;
 }
 
 /// x, read as `matrices` (N,A,B), with the last two axes exchanged; the result is given the shape `out`.
@@ -67,9 +84,14 @@ Var max_pool(Context& ctx, const Var& x, int kernel, const Geometry& geometry) {
   const Pool2dDims dims = pool2d_dims(kOp, x.shape(), kernel, kernel, geometry);
   Tensor y(ctx.stream, {dims.n, dims.oh(), dims.ow(), dims.c}, x.value.dtype());
   dispatch<kernels::MaxPool>(ctx.stream, x.value, dims, y);
-  return ctx.record(kOp, std::move(y), {x}, {x.value}, [dims](BackwardContext& bw) {
+  Var result = ctx.record(kOp, std::move(y), {x}, {Saved(x)}, [dims](BackwardContext& bw) {
     GradSlot dx = bw.dx(0);
     dispatch<kernels::MaxPoolBackward>(bw.stream(), bw.dy(), bw.saved(0), dims, dx.tensor, dx.mode);
+  });
+  return remade(ctx, std::move(result), {Saved(x)}, [dims](Stream& stream, const std::vector<Tensor>& parts) {
+    Tensor again(stream, {dims.n, dims.oh(), dims.ow(), dims.c}, parts[0].dtype());
+    dispatch<kernels::MaxPool>(stream, parts[0], dims, again);
+    return again;
   });
 }
 

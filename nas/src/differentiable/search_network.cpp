@@ -34,7 +34,7 @@ SearchNetwork::SearchNetwork(Stream& stream, const SupernetConfig& network, cons
 void SearchNetwork::weight_step(const Tensor& images, const Tensor& labels, const Tensor& values) {
   net_.set_trained(Trained::weights);
   net_.prepare_weights();
-  Tape tape(stream_);
+  Tape tape(stream_, Keep::parts);
   Context ctx{stream_, &tape, Mode::train, values};
   const Var logits = net_.forward(ctx, Var{images});
   Tensor loss(stream_, {}, DType::f32), gradient(stream_, logits.shape(), DType::f32);
@@ -53,7 +53,7 @@ void SearchNetwork::architecture_step(const Tensor& images, const Tensor& labels
   if (!move_statistics_) {
     net_.buffers([&](const std::string&, Tensor& buffer) { statistics.push_back(buffer.clone(stream_)); });
   }
-  Tape tape(stream_);
+  Tape tape(stream_, Keep::parts);
   Context ctx{stream_, &tape, Mode::train, values};
   const Var logits = net_.forward(ctx, Var{images});
   Tensor loss(stream_, {}, DType::f32), gradient(stream_, logits.shape(), DType::f32);

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bnas/core/saved.hpp"
 #include "bnas/core/tensor.hpp"
 
 namespace bnas {
@@ -24,6 +25,7 @@ struct Var {
   Tensor value;
   std::int32_t node = -1;
   Tensor sums{};  ///< of `value` per channel (sums_shape), where its producer made them for a batch norm
+  std::shared_ptr<Remake> remake{};  ///< how to make the value again, where its producer knows and the tape wants to
 
   bool needs_grad() const { return node >= 0; }
   const Shape& shape() const { return value.shape(); }
@@ -61,7 +63,8 @@ class BackwardContext {
   const Tensor& dy();
   /// The same as it lies, for kernels that read columns: dy() would first copy them out of a wider gradient.
   const GradColumns& dy_columns() const { return dy_; }
-  const Tensor& saved(std::size_t i) const { return saved_[i]; }
+  /// Undefined where forward kept nothing. Made now, where it was not kept itself.
+  const Tensor& saved(std::size_t i) const { return saved_[i].value(stream_); }
   /// True when input i wants a gradient; skip its work otherwise.
   bool wants(std::size_t i) const;
   /// The slot of input i (valid only when wanted). Ask once per input and write it wholly.
@@ -74,14 +77,14 @@ class BackwardContext {
 
  private:
   friend class Tape;
-  BackwardContext(Tape& tape, Stream& stream, const Shape& shape, GradColumns dy, const std::vector<Tensor>& saved,
+  BackwardContext(Tape& tape, Stream& stream, const Shape& shape, GradColumns dy, const std::vector<Saved>& saved,
                   const std::vector<Var>& inputs)
       : tape_(tape), stream_(stream), shape_(shape), dy_(std::move(dy)), saved_(saved), inputs_(inputs) {}
   Tape& tape_;
   Stream& stream_;
   const Shape& shape_;  // of the output
   GradColumns dy_;
-  const std::vector<Tensor>& saved_;
+  const std::vector<Saved>& saved_;
   const std::vector<Var>& inputs_;  // values dropped, nodes and shapes kept
 };
 
@@ -91,9 +94,11 @@ class Tape {
  public:
   using Backward = std::function<void(BackwardContext&)>;
 
-  explicit Tape(Stream& stream) : stream_(stream) {}
+  explicit Tape(Stream& stream, Keep keep = Keep::values) : stream_(stream), keep_(keep) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
+
+  Keep keep() const { return keep_; }
 
   /// A leaf whose gradient is written (first use) or added (later uses) into `grad`, an f32 tensor of the same shape.
   /// `grad_started` decides the first write: overwrite replaces what an earlier step left.
@@ -101,14 +106,14 @@ class Tape {
 
   /// Records `y = op(inputs)`. `saved` is everything that `backward` reads again: it is counted by saved_bytes() and
   /// released as soon as the node's backward has run. Returns a constant when no input needs a gradient.
-  Var record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Tensor> saved, Backward backward);
+  Var record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Saved> saved, Backward backward);
 
   /// Gradients of the scalar `loss` for all leaves. A tape runs backward once.
   void backward(const Var& loss);
   /// The same of a loss whose gradient with respect to `y` is known: `dy`, f32 of its shape.
   void backward(const Var& y, const Tensor& dy);
 
-  /// Bytes kept for backward now; storage shared by several nodes counts once.
+  /// Bytes kept for backward now; storage shared by several nodes counts once. With Keep::floats of f32 alone.
   std::size_t saved_bytes() const;
   /// The same by operation, in the order of first use.
   std::vector<std::pair<std::string, std::size_t>> saved_by_op() const;
@@ -119,7 +124,7 @@ class Tape {
     const char* op;
     Shape shape;
     std::vector<Var> inputs;
-    std::vector<Tensor> saved;
+    std::vector<Saved> saved;
     Backward backward;  // empty for leaves
     GradColumns grad;   // leaves: the caller's tensor
     bool grad_written = false;
@@ -128,9 +133,13 @@ class Tape {
   GradSlot slot(std::int32_t node);
   void pass(std::int32_t node, const GradColumns& dy);
 
+  void keep_floats(std::vector<Saved>& saved);
+
   Stream& stream_;
+  Keep keep_;
   std::vector<Node> nodes_;
   std::unordered_map<const void*, std::int32_t> leaves_;  // by the address of their gradient
+  std::unordered_map<const void*, Tensor> floats_;        // Keep::floats: of kept bits and integers
 };
 
 enum class Mode : std::uint8_t { train, eval };
@@ -144,8 +153,10 @@ struct Context {
   std::uint64_t random_site = 0;  ///< counts the random operations of one pass, so that each has numbers of its own
 
   bool training() const { return mode == Mode::train; }
+  /// Whether values shall say how they are made again.
+  bool remakes() const { return tape != nullptr && tape->keep() == Keep::parts; }
   /// Records on the tape when there is one, else returns the bare value.
-  Var record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Tensor> saved, Tape::Backward backward) {
+  Var record(const char* op, Tensor y, std::vector<Var> inputs, std::vector<Saved> saved, Tape::Backward backward) {
     return tape == nullptr ? Var{std::move(y)}
                            : tape->record(op, std::move(y), std::move(inputs), std::move(saved), std::move(backward));
   }
