@@ -36,6 +36,35 @@ TEST_F(TapeTest, SavedStorageIsCountedOncePerStorageAndByOperation) {
   EXPECT_EQ(tape.saved_by_op()[0].first, "first");
 }
 
+// A value that two nodes read is made once, from a part of its own size, and gone after the earlier of them.
+TEST_F(TapeTest, ValuesAreMadeAgainFromWhatIsKept) {
+  Tape tape(*stream_, Keep::parts);
+  const Tensor w = Tensor::full(*stream_, Shape{4}, 1.0F), grad(*stream_, Shape{4}, DType::f32);
+  const Tensor part = Tensor::full(*stream_, Shape{2}, 3.0F);
+  int made = 0;
+  Var value{w};
+  value.remake = std::make_shared<Remake>(std::vector<Saved>{part, Tensor()},
+                                          [&](Stream& stream, const std::vector<Tensor>& parts) {
+                                            ++made;
+                                            EXPECT_FALSE(parts[1].defined());
+                                            return Tensor::full(stream, Shape{4}, parts[0].to_host(stream)[0]);
+                                          });
+  const std::weak_ptr<Remake> alive = value.remake;
+  const auto read = [&](BackwardContext& bw) {
+    EXPECT_EQ(bw.saved(0).to_host(bw.stream()), (std::vector<float>(4, 3.0F)));
+    EXPECT_FALSE(alive.expired());
+    bw.pass(0);
+  };
+  const Var a = tape.record("first", w, {tape.leaf(w, grad)}, {Saved(value)}, read);
+  const Var b = tape.record("second", w, {a}, {Saved(value), Saved(value)}, read);
+  value.remake.reset();
+  EXPECT_EQ(tape.saved_bytes(), 2U * 4);
+  tape.backward(b, Tensor::full(*stream_, Shape{4}, 1.0F));
+  EXPECT_EQ(made, 1);
+  EXPECT_TRUE(alive.expired());
+  EXPECT_EQ(tape.saved_bytes(), 0U);
+}
+
 TEST_F(TapeTest, LossMustBeAScalarThatDependsOnALeaf) {
   Tape tape(*stream_);
   const Tensor w(*stream_, Shape{4}, DType::f32);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "bnas/core/ops/binary.hpp"
 #include "bnas/core/ops/linear.hpp"
 #include "bnas/core/ops/loss.hpp"
@@ -49,6 +51,54 @@ TEST(BatchNormSign, EqualsTheTwoOperationsBitForBit) {
     for (std::size_t i = 0; i < fused.bytes.size(); ++i) {
       EXPECT_EQ(fused.bytes[i], separate.bytes[i]) << dtype_name(input.dtype) << ", tensor " << i;
     }
+  }
+}
+
+/// The parameters of one channel.
+struct Folded {
+  double gamma, mean, variance, beta;
+};
+
+// Of an integer y in -N..N, sign(norm(y)) is a comparison with theta = mean - beta sd / gamma, the other way round
+// where gamma is negative, and constant where it is 0 or theta is outside. No theta lies near an integer, but z = 0 is
+// tried.
+TEST(BatchNormSign, OfIntegersIsAThreshold) {
+  constexpr int kMost = 9;  // a 3x3 window of one channel
+  const std::vector<Folded> channels = {
+      {1.0, 0.5, 4.0, 0.0},    {-1.0, 0.5, 4.0, 0.0},  {1.5, 2.0, 2.25, -2.75}, {-1.5, 2.0, 2.25, -2.75},
+      {0.75, -3.0, 9.0, 1.1},  {0.0, 3.0, 1.0, 0.25},  {0.0, 3.0, 1.0, -0.25},  {0.0, 3.0, 1.0, 0.0},
+      {2.0, 40.0, 1.0, 0.0},   {-2.0, 40.0, 1.0, 0.0}, {2.0, -40.0, 1.0, 0.0},  {-2.0, -40.0, 1.0, 0.0},
+      {1e-4, 0.0, 100.0, 5.0}, {1.0, 9.5, 1.0, 0.0},   {1.0, -9.5, 1.0, 0.0},   {-1.0, 8.5, 1.0, 0.0}};
+  const auto count = static_cast<std::int64_t>(channels.size());
+  const auto stream = test_stream({});
+  const ops::BatchNormOptions options;
+  const auto column = [&](auto value) {
+    std::vector<float> values;
+    for (const Folded& channel : channels) {
+      values.push_back(static_cast<float>(value(channel)));
+    }
+    return Tensor::from_host(*stream, {count}, std::span<const float>(values));
+  };
+  std::vector<double> integers;
+  for (int y = -kMost; y <= kMost; ++y) {
+    integers.insert(integers.end(), channels.size(), y);
+  }
+  const Shape shape{2 * kMost + 1, count};
+  ops::RunningStats stats{column([](const Folded& c) { return c.mean; }),
+                          column([](const Folded& c) { return c.variance; })};
+  Context ctx{*stream, nullptr, Mode::eval};
+  const Tensor x = upload(*stream, generate(Input::listed(shape, integers), 0), DType::i8);
+  const Var signs = ops::batch_norm_sign(ctx, Var{x}, Var{column([](const Folded& c) { return c.gamma; })},
+                                         Var{column([](const Folded& c) { return c.beta; })}, stats, options);
+  const std::vector<float> found = ops::to_float(ctx, signs).value.to_host(*stream);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const Folded& c = channels[i % channels.size()];
+    const double sd = std::sqrt(c.variance + static_cast<double>(options.eps));
+    const double theta = c.mean - c.beta * sd / c.gamma, y = integers[i];
+    const bool positive = c.gamma == 0.0  ? c.beta >= 0.0
+                          : c.gamma > 0.0 ? y >= std::ceil(theta)
+                                          : y <= std::floor(theta);
+    EXPECT_EQ(found[i], positive ? 1.0F : -1.0F) << "y " << y << ", channel " << i % channels.size();
   }
 }
 

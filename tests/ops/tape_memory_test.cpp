@@ -86,6 +86,51 @@ TEST_F(TapeMemoryTest, MaximumOfBitsKeepsBits) {
   EXPECT_EQ(tape_.saved_bytes(), kNumel / 8);
 }
 
+/// What a pass through a norm, a ReLU and a convolution with binary weights keeps, and its gradients.
+struct Kept {
+  std::size_t bytes = 0;
+  std::vector<std::vector<unsigned char>> gradients;
+};
+
+Kept norm_relu_conv(Keep keep) {
+  const auto stream = test_stream({});
+  Tape tape(*stream, keep);
+  Context ctx{*stream, &tape, Mode::train, step_tensor(*stream, {})};
+  std::vector<Tensor> grads;
+  const auto leaf = [&](const Input& input) {
+    grads.emplace_back(*stream, input.shape, DType::f32);
+    return tape.leaf(upload(*stream, generate(input, grads.size()), input.dtype), grads.back());
+  };
+  ops::RunningStats stats{Tensor::full(*stream, {kChannels}, 0.0F), Tensor::full(*stream, {kChannels}, 1.0F)};
+  const Var norm = ops::batch_norm(ctx, leaf(Input::real(kImage)), leaf(Input::real({kChannels})),
+                                   leaf(Input::real({kChannels})), stats);
+  const Var y = ops::conv2d(ctx, ops::relu(ctx, norm), leaf(Input::bits({8, 3, 3, kChannels})), {});
+  Kept kept{tape.saved_bytes(), {}};
+  tape.backward(y, upload(*stream, generate(Input::real(y.shape()), 9), DType::f32));
+  for (const Tensor& grad : grads) {
+    kept.gradients.push_back(raw_bytes(*stream, grad));
+  }
+  return kept;
+}
+
+TEST_F(TapeMemoryTest, ATapeMayKeepPartsInPlaceOfValues) {
+  constexpr std::size_t kWeights = 8 * 9 * kChannels, kStatistics = 3 * kChannels * 4;
+  const Kept values = norm_relu_conv(Keep::values), parts = norm_relu_conv(Keep::parts),
+             floats = norm_relu_conv(Keep::floats);
+  EXPECT_EQ(values.bytes, 2 * kNumel * 4 + kStatistics + kWeights / 8);             // x, and the result of the ReLU
+  EXPECT_EQ(parts.bytes, kNumel * 4 + kStatistics + kChannels * 4 + kWeights / 8);  // x, and beta
+  EXPECT_EQ(floats.bytes, 2 * kNumel * 4 + kStatistics + kWeights * 4);
+  EXPECT_EQ(parts.gradients, values.gradients);
+  EXPECT_EQ(floats.gradients, values.gradients);
+}
+
+TEST_F(TapeMemoryTest, ConvolutionsKeepNothingForConstants) {
+  const Tensor weights = upload(*stream_, generate(Input::bits({8, 3, 3, kChannels}), 1), DType::bit);
+  ops::conv2d(ctx_, leaf(Input::real(kImage)), Var{weights}, {});
+  ops::binary_conv2d(ctx_, leaf(Input::bits(kImage)), Var{weights}, {});
+  EXPECT_EQ(tape_.saved_bytes(), std::size_t{8 * 9 * kChannels / 8});
+}
+
 TEST_F(TapeMemoryTest, BackwardReleasesWhatWasKept) {
   const Var x = leaf(Input::real({3, 5}));
   const Tensor target = upload(*stream_, generate(Input::real({3, 5}), 2), DType::f32);

@@ -21,16 +21,17 @@ Var scale_channels(Context& ctx, const Var& x, const Var& scale) {
   require_per_channel(kOp, "scale", x, scale);
   Tensor y(ctx.stream, x.shape(), DType::f32);
   dispatch<kernels::ScaleChannels>(ctx.stream, x.value, scale.value, y, GradMode::overwrite);
-  return ctx.record(kOp, std::move(y), {x, scale}, {for_gradient_of(ctx, scale, x), scale.value}, [](BackwardContext& bw) {
-    if (bw.wants(0)) {
-      GradSlot dx = bw.dx(0);
-      dispatch<kernels::ScaleChannels>(bw.stream(), bw.dy(), bw.saved(1), dx.tensor, dx.mode);
-    }
-    if (bw.wants(1)) {
-      GradSlot dscale = bw.dx(1);
-      dispatch<kernels::DotChannels>(bw.stream(), bw.dy(), bw.saved(0), dscale.tensor, dscale.mode);
-    }
-  });
+  return ctx.record(kOp, std::move(y), {x, scale}, {for_gradient_of(ctx, scale, x), scale.value},
+                    [](BackwardContext& bw) {
+                      if (bw.wants(0)) {
+                        GradSlot dx = bw.dx(0);
+                        dispatch<kernels::ScaleChannels>(bw.stream(), bw.dy(), bw.saved(1), dx.tensor, dx.mode);
+                      }
+                      if (bw.wants(1)) {
+                        GradSlot dscale = bw.dx(1);
+                        dispatch<kernels::DotChannels>(bw.stream(), bw.dy(), bw.saved(0), dscale.tensor, dscale.mode);
+                      }
+                    });
 }
 
 Var prelu(Context& ctx, const Var& x, const Var& slope) {

@@ -163,16 +163,16 @@ Var batch_norm_prelu(Context& ctx, const Var& x, const Var& gamma, const Var& be
   }
   Tensor y = norm_prelu(ctx.stream, x.value, used, gamma.value, beta.value, tail.shortcut.value, tail.slope.value,
                         tail.gain.value, options.eps);
-  const std::vector<Saved> kept{Saved(x),   used.mean,           used.variance,    gamma.value,
-                                beta.value, Saved(tail.shortcut), tail.slope.value, tail.gain.value};
+  const std::vector<Saved> kept{Saved(x),         used.mean,      used.variance,
+                                gamma.value,      beta.value,     Saved(tail.shortcut),
+                                tail.slope.value, tail.gain.value};
   Var result = ctx.record(
       kOp, std::move(y), {x, gamma, beta, tail.shortcut, tail.slope, tail.gain}, kept,
       [eps = options.eps, frozen = !ctx.training()](BackwardContext& bw) { norm_prelu_backward(bw, eps, frozen); });
-  return remade(ctx, std::move(result), kept,
-                [eps = options.eps](Stream& stream, const std::vector<Tensor>& parts) {
-                  NormStatistics known{parts[1], parts[2]};
-                  return norm_prelu(stream, parts[0], known, parts[3], parts[4], parts[5], parts[6], parts[7], eps);
-                });
+  return remade(ctx, std::move(result), kept, [eps = options.eps](Stream& stream, const std::vector<Tensor>& parts) {
+    NormStatistics known{parts[1], parts[2]};
+    return norm_prelu(stream, parts[0], known, parts[3], parts[4], parts[5], parts[6], parts[7], eps);
+  });
 }
 
 }  // namespace bnas::ops

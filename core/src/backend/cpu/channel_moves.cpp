@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Channels that change their places, and samples that are dropped.
 #include <algorithm>
-#include <vector>
 
 #include "backend/cpu/checks.hpp"
 #include "backend/cpu/mixture.hpp"
@@ -24,6 +23,28 @@ void map_rows(const Shape& shape, float* y, GradMode mode, F f) {
       for (std::int64_t c = 0; c < channels; ++c) {
         y[first + c] += f(first + c, c);
       }
+    }
+  }
+}
+
+/// to[i * kGroups + g] (+)= from[g * width + i].
+template <int kGroups>
+void spread(const float* from, std::int64_t width, float* to, bool add) {
+  for (std::int64_t i = 0; i < width; ++i) {
+    for (int g = 0; g < kGroups; ++g) {
+      float& y = to[i * kGroups + g];
+      y = add ? y + from[g * width + i] : from[g * width + i];
+    }
+  }
+}
+
+/// to[i * groups + g] (+)= from[g * kWidth + i].
+template <int kWidth>
+void gather(const float* from, std::int64_t groups, float* to, bool add) {
+  for (std::int64_t g = 0; g < groups; ++g) {
+    for (int i = 0; i < kWidth; ++i) {
+      float& y = to[i * groups + g];
+      y = add ? y + from[g * kWidth + i] : from[g * kWidth + i];
     }
   }
 }
@@ -60,13 +81,32 @@ void shuffle_channels(Stream& /*stream*/, const Tensor& x, std::int64_t groups, 
   if (groups < 1 || channels % groups != 0) {
     throw_unexpected("shuffle_channels", "x", x, "channels that " + std::to_string(groups) + " divides");
   }
-  std::vector<std::int64_t> source(static_cast<std::size_t>(channels));
-  for (std::int64_t c = 0; c < channels; ++c) {
-    source[static_cast<std::size_t>(c)] = c % groups * (channels / groups) + c / groups;
+  // Along the longer of both axes, and by a step that is known where it is one of the usual ones.
+  const float* from = x.data<float>();
+  float* to = y.data<float>();
+  const std::int64_t rows = x.shape().rows(), width = channels / groups;
+  const bool add = mode == GradMode::accumulate;
+  for (std::int64_t r = 0; r < rows; ++r, from += channels, to += channels) {
+    switch (groups < width ? groups : -width) {
+      case 2:
+        spread<2>(from, width, to, add);
+        break;
+      case 4:
+        spread<4>(from, width, to, add);
+        break;
+      case -2:
+        gather<2>(from, groups, to, add);
+        break;
+      case -4:
+        gather<4>(from, groups, to, add);
+        break;
+      default:
+        for (std::int64_t c = 0; c < channels; ++c) {
+          const float v = from[c % groups * width + c / groups];
+          to[c] = add ? to[c] + v : v;
+        }
+    }
   }
-  const float* values = x.data<float>();
-  map_rows(x.shape(), y.data<float>(), mode,
-           [&](std::int64_t i, std::int64_t c) { return values[i - c + source[static_cast<std::size_t>(c)]]; });
 }
 
 void drop_samples(Stream& /*stream*/, const Tensor& x, const Tensor& step, std::uint64_t site, float rate, Tensor& y,

@@ -19,6 +19,17 @@ namespace {
 /// to[r, :] (+)= from[r, :] for `channels` of rows of which each has its own stride.
 void copy_channels(std::int64_t rows, std::int64_t channels, const float* from, std::int64_t from_stride, float* to,
                    std::int64_t to_stride, bool accumulate) {
+  const hn::CappedTag<float, 8> half;
+  if (hn::Lanes(half) == 8 && channels % 8 == 0 && channels % 16 != 0) {  // no tails of long vectors
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t c = 0; c < channels; c += 8) {
+        const auto v = hn::LoadU(half, from + r * from_stride + c);
+        float* const y = to + r * to_stride + c;
+        hn::StoreU(accumulate ? hn::Add(hn::LoadU(half, y), v) : v, half, y);
+      }
+    }
+    return;
+  }
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = from + r * from_stride;
     map_floats(channels, to + r * to_stride, accumulate, [&](std::int64_t c) HWY_ATTR { return load_floats(row + c); });

@@ -112,7 +112,7 @@ void convolve(const DepthwiseRows& t, const float* taps, float* y, bool accumula
   }
 }
 
-constexpr int kParts = 16 / kLanes;               // vectors that make up 16 lanes, whatever the instruction set
+constexpr int kParts = 16 / kLanes;              // vectors that make up 16 lanes, whatever the instruction set
 constexpr int kMostTaps = kLanes == 16 ? 9 : 5;  // that the registers hold
 
 /// Sums of kTaps taps side by side in memory of x, or of all 9 of a 3x3 window, for the places from `phase` on.

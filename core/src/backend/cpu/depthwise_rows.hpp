@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolution of stride 1 and its weight gradient, along rows: the pixels of a row and their channels lie side
-// by side, so that a vector holds several pixels of few channels and no lane idles.
+// Depthwise convolution of stride 1 and its weight gradient, along rows: the pixels of a row and their channels lie
+// side by side, so that a vector holds several pixels of few channels and no lane idles.
 #pragma once
 
 #include <cstddef>

@@ -34,34 +34,55 @@ std::size_t pixel_bytes(const Tensor& x) {
   return rows == 0 ? 0 : x.bytes() / static_cast<std::size_t>(rows);
 }
 
-void move_pixel(const Tensor& x, std::int64_t from, Tensor& y, std::int64_t to, std::size_t bytes, GradMode mode) {
-  if (mode == GradMode::overwrite) {
-    std::memcpy(static_cast<std::byte*>(y.raw()) + static_cast<std::size_t>(to) * bytes,
-                static_cast<const std::byte*>(x.raw()) + static_cast<std::size_t>(from) * bytes, bytes);
-    return;
+/// Moves pixels of x to pixels of y, or adds them.
+class PixelMover {
+ public:
+  PixelMover(const Tensor& x, Tensor& y, GradMode mode)
+      : from_(static_cast<const std::byte*>(x.raw())),
+        to_(static_cast<std::byte*>(y.raw())),
+        bytes_(pixel_bytes(x)),
+        mode_(mode) {
+    check(mode == GradMode::overwrite || x.dtype() == DType::f32, "move_pixels", "only floats are added");
   }
-  const std::int64_t channels = x.shape().channels();
-  const float* source = x.data<float>() + from * channels;
-  float* target = y.data<float>() + to * channels;
-  for (std::int64_t c = 0; c < channels; ++c) {
-    target[c] += source[c];
+
+  void operator()(std::int64_t from, std::int64_t to) const {
+    constexpr std::size_t kBlock = 32;  // of a known size, copied without a call
+    const std::byte* source = from_ + static_cast<std::size_t>(from) * bytes_;
+    std::byte* target = to_ + static_cast<std::size_t>(to) * bytes_;
+    if (mode_ == GradMode::accumulate) {
+      const auto* values = reinterpret_cast<const float*>(source);
+      auto* sums = reinterpret_cast<float*>(target);
+      for (std::size_t c = 0; c < bytes_ / sizeof(float); ++c) {
+        sums[c] += values[c];
+      }
+    } else if (bytes_ % kBlock == 0) {
+      for (std::size_t i = 0; i < bytes_; i += kBlock) {
+        std::memcpy(target + i, source + i, kBlock);
+      }
+    } else {
+      std::memcpy(target, source, bytes_);
+    }
   }
-}
+
+ private:
+  const std::byte* from_;
+  std::byte* to_;
+  std::size_t bytes_;
+  GradMode mode_;
+};
 
 }  // namespace
 
 void take_pixels(Stream& /*stream*/, const Tensor& x, const PixelGrid& grid, Tensor& y, GradMode mode) {
   expect("take_pixels", "y", y, x.dtype());
-  const std::size_t bytes = pixel_bytes(x);
-  for_each_pixel("take_pixels", x, grid, y,
-                 [&](std::int64_t part, std::int64_t whole) { move_pixel(x, whole, y, part, bytes, mode); });
+  const PixelMover move(x, y, mode);
+  for_each_pixel("take_pixels", x, grid, y, [&](std::int64_t part, std::int64_t whole) { move(whole, part); });
 }
 
 void put_pixels(Stream& /*stream*/, const Tensor& x, const PixelGrid& grid, Tensor& y, GradMode mode) {
   expect("put_pixels", "y", y, x.dtype());
-  const std::size_t bytes = pixel_bytes(x);
-  for_each_pixel("put_pixels", y, grid, x,
-                 [&](std::int64_t part, std::int64_t whole) { move_pixel(x, part, y, whole, bytes, mode); });
+  const PixelMover move(x, y, mode);
+  for_each_pixel("put_pixels", y, grid, x, [&](std::int64_t part, std::int64_t whole) { move(part, whole); });
 }
 
 }  // namespace bnas::cpu
