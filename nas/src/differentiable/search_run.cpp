@@ -25,11 +25,6 @@ constexpr std::uint64_t kParentStream = 1;
 /// Of the training images; part of the keys of their orders.
 enum class Half : std::uint64_t { weights, architecture };
 
-SupernetConfig real_twin(SupernetConfig network) {
-  network.style.precision = {false, false};
-  return network;
-}
-
 std::int64_t most_batches(std::int64_t images, int a, int b) { return images / std::min(a, b) + 1; }
 
 }  // namespace
@@ -51,7 +46,7 @@ SearchRun::SearchRun(Stream& stream, const DifferentiableConfig& config, const D
       architecture_feed_(stream, most_batches(half(), config.batch_size, config.trial_batch_size)),
       supernet_left_(config.warmup_epochs) {
   if (config.score.method == ScoreMethod::parent_child && config.reduces) {
-    parent_ = std::make_unique<SearchNetwork>(stream, real_twin(config.network), config,
+    parent_ = std::make_unique<SearchNetwork>(stream, config.network.real_twin(), config,
                                               RandomKey{config.seed, kParentStream, RandomPurpose::init});
   }
   if (config.reduces) {
@@ -161,18 +156,21 @@ EpochSums SearchRun::train_epoch(SearchNetwork& network, const Epoch& epoch) {
 void SearchRun::supernet_epoch() {
   const TraceRange range(TraceCategory::epoch, "supernet epoch", supernet_epochs_);
   const bool architecture = supernet_epochs_ >= config_.frozen_epochs;
-  EpochSums sums;
-  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
-    const EpochSums own = train_epoch(network, {config_.batch_size, architecture});
-    sums = prefix.empty() ? own : sums;
-  });
+  for (; network_ < network_count(); ++network_) {
+    const EpochSums sums = train_epoch(network(network_), {config_.batch_size, architecture});
+    if (network_ == 0) {
+      loss_ = sums.loss;
+      accuracy_ = sums.accuracy;
+    }
+  }
+  network_ = 0;
   architecture_steps_ += architecture ? (half() + config_.batch_size - 1) / config_.batch_size : 0;
   const double accuracy = child_.accuracy(valid_, config_.trial_batch_size);
   const std::string line = Json{{"event", "epoch"},
                                 {"epoch", supernet_epochs_ + 1},
                                 {"architecture", architecture},
-                                {"loss", sums.loss},
-                                {"accuracy", sums.accuracy},
+                                {"loss", loss_},
+                                {"accuracy", accuracy_},
                                 {"valid_accuracy", accuracy},
                                 {"lr", config_.schedule.at(static_cast<double>(units_), ledger_.all())},
                                 {"genotype", genotype_by_weights().text()}}
@@ -210,26 +208,27 @@ double SearchRun::measure(SearchNetwork& network) {
 
 void SearchRun::trial(const Selection& selection) {
   const TraceRange range(TraceCategory::epoch, "trial", units_);
-  std::map<std::string, double> accuracy;
-  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
-    std::vector<Tensor> before;
-    if (config_.copy_weights) {
-      network.weights([&](const std::string&, Tensor& tensor) { before.push_back(tensor.clone(stream_)); });
+  double parent_accuracy = 0.0;
+  for (; network_ < network_count(); ++network_) {
+    SearchNetwork& trained = network(network_);
+    if (config_.copy_weights && copies_.empty()) {
+      trained.weights([&](const std::string&, Tensor& tensor) { copies_.push_back(tensor.clone(stream_)); });
     }
-    network.set_alive(selection);
-    train_epoch(network, {config_.trial_batch_size, false});
-    accuracy[prefix] = measure(network);
-    if (config_.copy_weights) {
-      std::size_t i = 0;
-      network.weights([&](const std::string&, Tensor& tensor) { tensor.copy_from(stream_, before[i++]); });
+    trained.set_alive(selection);
+    train_epoch(trained, {config_.trial_batch_size, false});
+    (network_ == 0 ? accuracy_ : parent_accuracy) = measure(trained);
+    std::size_t i = 0;
+    if (!copies_.empty()) {
+      trained.weights([&](const std::string&, Tensor& tensor) { tensor.copy_from(stream_, copies_[i++]); });
     }
-    network.set_alive(reduction_->alive());
-  });
+    copies_.clear();
+    trained.set_alive(reduction_->alive());
+  }
+  network_ = 0;
   const Shape& shape = train_.images.shape();
   const NetworkCost cost =
       selection_cost(config_.network, selection, static_cast<int>(shape[1]), static_cast<int>(shape[2]));
-  reduction_->tell(
-      config_.score.score(accuracy[""], parent_ ? accuracy["parent."] : 0.0, kilobytes(cost), megaops(cost)));
+  reduction_->tell(config_.score.score(accuracy_, parent_accuracy, kilobytes(cost), megaops(cost)));
   ++units_;
 }
 
@@ -244,7 +243,9 @@ void SearchRun::round() {
     trial(*selection);
   } else {
     reduction_->finish_round();
-    for_each_network([&](SearchNetwork& network, const char*) { network.set_alive(reduction_->alive()); });
+    for (std::size_t i = 0; i < network_count(); ++i) {
+      network(i).set_alive(reduction_->alive());
+    }
     supernet_left_ = config_.refresh_epochs;
   }
   save();

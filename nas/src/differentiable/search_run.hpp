@@ -12,7 +12,7 @@
 namespace bnas::nas {
 
 /// One search from its checkpoint, or from nothing, to its result. It advances by units, each an epoch of the supernet
-/// or a trial, and saves after each; also inside them, where a unit has no state but that of the network in training.
+/// or a trial, and saves after each and inside them.
 class SearchRun {
  public:
   SearchRun(Stream& stream, const DifferentiableConfig& config, const DeviceImages& train, const DeviceImages& valid,
@@ -28,7 +28,6 @@ class SearchRun {
 
   void restore();
   void save();
-  bool saves_inside_units() const { return !parent_ && !config_.copy_weights; }
   void pause();  // at a step: saves where it is time to, leaves where that is asked
   void add_event(const std::string& line);
   void add_decisions();  // of the reduction, that the history does not have yet
@@ -44,13 +43,10 @@ class SearchRun {
   DartsGenotype genotype_by_weights();  // as it would be derived now
   DartsGenotype genotype();
   std::int64_t half() const { return train_.labels.numel() / 2; }
-  template <class Visit>
-  void for_each_network(Visit visit) {
-    visit(child_, "");
-    if (parent_) {
-      visit(*parent_, "parent.");
-    }
-  }
+  std::size_t network_count() const { return parent_ ? 2 : 1; }
+  SearchNetwork& network(std::size_t i) { return i == 0 ? child_ : *parent_; }
+  /// Before the names of a network's tensors in checkpoints.
+  static const char* prefix(std::size_t i) { return i == 0 ? "" : "parent."; }
 
   Stream& stream_;
   const DifferentiableConfig& config_;
@@ -75,6 +71,9 @@ class SearchRun {
   std::int64_t supernet_left_ = 0;    // epochs of the warm-up or refresh under way
   std::int64_t supernet_epochs_ = 0;  // finished
   std::int64_t architecture_steps_ = 0;
+  std::size_t network_ = 0;             // that trains in the unit under way; those before it are done with it
+  double loss_ = 0.0, accuracy_ = 0.0;  // of the child in the unit under way, once it is done with it
+  std::vector<Tensor> copies_;          // copy_weights: what the network in training had before its trial
 };
 
 }  // namespace bnas::nas

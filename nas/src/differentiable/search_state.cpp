@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "bnas/core/error.hpp"
 #include "bnas/core/io/tensor_io.hpp"
@@ -22,6 +23,8 @@ std::vector<std::string> lines_of(const std::string& text) {
   }
   return lines;
 }
+
+const std::string kCopy = "copy.";  // before the names of copies_
 
 bool is_decision(const std::string& line) { return line.find("\"event\":\"epoch\"") == std::string::npos; }
 
@@ -71,26 +74,37 @@ void SearchRun::restore() {
     reduction_ = Reduction::replay(config_.reduction,
                                    static_cast<int>(candidates(config_.network.style.operations).size()), journal);
     decisions_ = journal.size();
-    for_each_network([&](SearchNetwork& network, const char*) { network.set_alive(reduction_->alive()); });
+    for (std::size_t i = 0; i < network_count(); ++i) {
+      network(i).set_alive(reduction_->alive());
+    }
   }
   units_ = checkpoint.counter("units");
   batch_ = checkpoint.counter("batch");
   supernet_left_ = checkpoint.counter("supernet_left");
   supernet_epochs_ = checkpoint.counter("supernet_epochs");
   architecture_steps_ = checkpoint.counter("architecture_steps");
+  network_ = static_cast<std::size_t>(checkpoint.counter("network"));
+  loss_ = std::bit_cast<double>(checkpoint.counter("loss"));
+  accuracy_ = std::bit_cast<double>(checkpoint.counter("accuracy"));
   const bool sane = units_ >= 0 && units_ <= ledger_.all() && batch_ >= 0 && batch_ <= half() && supernet_left_ >= 0 &&
-                    architecture_steps_ >= 0 && supernet_epochs_ >= 0 &&
+                    architecture_steps_ >= 0 && supernet_epochs_ >= 0 && network_ < network_count() &&
                     supernet_epochs_ + supernet_left_ <= ledger_.supernet;
   if (!sane) {
     throw Error(ErrorKind::bad_data,
                 fmt::format("{}: {} units of {} is out of range; delete the directory to begin the search anew",
                             loaded->path.string(), units_, ledger_.all()));
   }
-  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
-    network.state([&](const std::string& name, Tensor& tensor) {
-      get_tensor(checkpoint.state, prefix + name, tensor, stream_, loaded->path.string());
+  for (std::size_t i = 0; i < network_count(); ++i) {
+    network(i).state([&](const std::string& name, Tensor& tensor) {
+      get_tensor(checkpoint.state, prefix(i) + name, tensor, stream_, loaded->path.string());
     });
-  });
+  }
+  if (checkpoint.counter("copies") != 0) {
+    network(network_).weights([&](const std::string& name, Tensor& tensor) {
+      Tensor& copy = copies_.emplace_back(stream_, tensor.shape(), tensor.dtype());
+      get_tensor(checkpoint.state, kCopy + name, copy, stream_, loaded->path.string());
+    });
+  }
 }
 
 void SearchRun::save() {
@@ -100,7 +114,11 @@ void SearchRun::save() {
                          {"batch", batch_},
                          {"supernet_left", supernet_left_},
                          {"supernet_epochs", supernet_epochs_},
-                         {"architecture_steps", architecture_steps_}};
+                         {"architecture_steps", architecture_steps_},
+                         {"network", static_cast<std::int64_t>(network_)},
+                         {"loss", std::bit_cast<std::int64_t>(loss_)},
+                         {"accuracy", std::bit_cast<std::int64_t>(accuracy_)},
+                         {"copies", static_cast<std::int64_t>(copies_.size())}};
   std::string history;
   for (const std::string& line : history_) {
     history += line + "\n";
@@ -109,10 +127,16 @@ void SearchRun::save() {
     history += reduction_->journal()[i] + "\n";
   }
   checkpoint.state.metadata = {{"fingerprint", fingerprint_}, {"history", history}};
-  for_each_network([&](SearchNetwork& network, const std::string& prefix) {
-    network.state(
-        [&](const std::string& name, Tensor& tensor) { put_tensor(checkpoint.state, prefix + name, tensor, stream_); });
-  });
+  for (std::size_t i = 0; i < network_count(); ++i) {
+    network(i).state([&](const std::string& name, Tensor& tensor) {
+      put_tensor(checkpoint.state, prefix(i) + name, tensor, stream_);
+    });
+  }
+  std::size_t i = 0;
+  if (!copies_.empty()) {
+    network(network_).weights(
+        [&](const std::string& name, Tensor&) { put_tensor(checkpoint.state, kCopy + name, copies_[i++], stream_); });
+  }
   store_.save(std::move(checkpoint));
   saved_at_ = std::chrono::steady_clock::now();
 }
@@ -120,7 +144,7 @@ void SearchRun::save() {
 void SearchRun::pause() {
   const bool stop = context_.stop != nullptr && context_.stop->load();
   const std::chrono::duration<double> age = std::chrono::steady_clock::now() - saved_at_;
-  if (saves_inside_units() && (stop || age.count() > context_.checkpoint_seconds)) {
+  if (stop || age.count() > context_.checkpoint_seconds) {
     save();
   }
   if (stop) {
