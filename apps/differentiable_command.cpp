@@ -103,15 +103,20 @@ void write_result(const RunDirectory& run, const nas::DifferentiableResult& resu
 }
 
 std::string cell_text(const char* name, const nas::DartsCell& cell) {
+  constexpr std::size_t kIndent = 10;
   std::string out = fmt::format("{}\n", name);
   for (std::size_t node = 0; node < cell.size(); ++node) {
     std::string edges;
     for (const nas::DartsEdge& edge : cell[node]) {
       edges += fmt::format("{}{} of {}", edges.empty() ? "" : ", ", edge.operation, edge.source);
     }
-    out += fmt::format("  node {}  {}\n", node + nas::kCellInputs, edges);
+    out += fmt::format("  node {}  {}\n", node + nas::kCellInputs, wrapped_list(edges, kIndent));
   }
   return out;
+}
+
+std::string cells_text(const nas::DartsGenotype& genotype) {
+  return cell_text("Normal cell", genotype.normal) + cell_text("Reduction cell", genotype.reduce);
 }
 
 int finish(const RunDirectory& run, const nas::DifferentiableResult& result, SupernetMonitor& monitor, bool json) {
@@ -122,11 +127,10 @@ int finish(const RunDirectory& run, const nas::DifferentiableResult& result, Sup
                                      {"peak_memory", peak_memory()}});
   if (!json) {
     const std::string best = run.best().string();
-    std::fputs(fmt::format("{}{}\nTime      {}, peak memory {}\nFiles     {}/genotype.txt, .dot, .svg\n          "
+    std::fputs(fmt::format("{}\nTime      {}, peak memory {}\nFiles     {}/genotype.txt, .dot, .svg\n          "
                            "{}/decisions.jsonl\n",
-                           cell_text("Normal cell", result.genotype.normal),
-                           cell_text("Reduction cell", result.genotype.reduce), clock_text(monitor.seconds()),
-                           bytes_text(peak_memory()), best, run.root().string())
+                           cells_text(result.genotype), clock_text(monitor.seconds()), bytes_text(peak_memory()), best,
+                           run.root().string())
                    .c_str(),
                stdout);
   }
@@ -199,18 +203,47 @@ int continue_differentiable(const RunDirectory& run, const Config& config, const
 int predict_differentiable(const Config& config, bool json) {
   const SupernetSearch what(config);
   const nas::EpochLedger ledger = what.search->ledger();
+  const double images = peak_memory();  // of data and program
+  const nas::SearchEstimate guess = what.search->estimate();
   if (json) {
-    std::puts(json_text({{"v", 1}, {"supernet_epochs", ledger.supernet}, {"trial_epochs", ledger.trials}}).c_str());
+    std::puts(json_text({{"v", 1},
+                         {"supernet_epochs", ledger.supernet},
+                         {"trial_epochs", ledger.trials},
+                         {"seconds", guess.seconds},
+                         {"memory_bytes", images + guess.bytes}})
+                  .c_str());
     return kSuccess;
   }
   std::fputs(
       fmt::format("{} search with a supernet of {} cells, {} channels, operations {}, {}\ndata      {} images for "
-                  "training/validation\nepochs    {} of the supernet, {} of single-path networks\n",
+                  "training/validation\nepochs    {} of the supernet, {} of single-path networks\ntime      about {}, "
+                  "guessed from a few small steps on this machine just now\nmemory    about {}, guessed likewise\n",
                   config.strategy, config.cells, config.channels, config.op_set, config.binarization, what.data_text,
-                  ledger.supernet, ledger.trials)
+                  ledger.supernet, ledger.trials, about_text(guess.seconds), bytes_text(images + guess.bytes))
           .c_str(),
       stdout);
   return kSuccess;
+}
+
+std::string differentiable_status_text(const Json& status) {
+  const Json& progress = status.at("progress");
+  std::string out =
+      fmt::format("epochs    {} of {}\n", progress.at(0).get<std::int64_t>(), progress.at(1).get<std::int64_t>());
+  std::string last, left;
+  for (const Json& event : status.at("events")) {
+    try {
+      const std::string text = event_text(event);
+      last = is_unit(event) ? text : last;
+      left = event.at("event") == "round" ? text : left;
+    } catch (const Json::exception&) {  // a damaged line; resume says what is wrong with it
+    }
+  }
+  out += last.empty() ? "" : fmt::format("last      {}\n", last);
+  out += left.empty() ? "" : fmt::format("reduction {}\n", left);
+  if (const Json& genotype = status.at("genotype"); !genotype.is_null()) {
+    out += fmt::format("\n{}", cells_text(nas::DartsGenotype::parse(genotype.get<std::string>())));
+  }
+  return out;
 }
 
 Json differentiable_status(const nas::TrialStore& store) {

@@ -66,12 +66,7 @@ int print_supernet(const std::string& run, const std::string& holder, const Json
   const std::string note = state == "running"   ? "running: " + holder
                            : state == "stopped" ? "stopped; bnas_search resume " + run
                                                 : state;
-  const Json& progress = status.at("progress");
-  std::fputs(fmt::format("{}  {}\nepochs    {} of {}\n{}", run, note, progress.at(0).get<std::int64_t>(),
-                         progress.at(1).get<std::int64_t>(),
-                         complete ? "genotype  " + status.at("genotype").get<std::string>() + "\n" : "")
-                 .c_str(),
-             stdout);
+  std::fputs(fmt::format("{}  {}\n{}", run, note, differentiable_status_text(status)).c_str(), stdout);
   return kSuccess;
 }
 

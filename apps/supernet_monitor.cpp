@@ -14,13 +14,15 @@ namespace {
 /// A single path costs this share of the whole supernet, until one has been timed.
 constexpr double kTrialShare = 0.2;
 
-std::string text_of(const Json& event) {
+}  // namespace
+
+std::string event_text(const Json& event) {
   const auto kind = event.at("event").get<std::string>();
   if (kind == "epoch") {
-    return fmt::format("supernet epoch {}: loss {:.4f}, train {}, validation {}{}", event.at("epoch").get<int>(),
+    return fmt::format("{} {}: loss {:.3f}, train {}, valid {}",
+                       event.at("architecture").get<bool>() ? "supernet" : "weights only", event.at("epoch").get<int>(),
                        event.at("loss").get<double>(), percent_text(event.at("accuracy").get<double>()),
-                       percent_text(event.at("valid_accuracy").get<double>()),
-                       event.at("architecture").get<bool>() ? "" : " (weights alone)");
+                       percent_text(event.at("valid_accuracy").get<double>()));
   }
   const int round = event.at("round").get<int>();
   if (kind == "trial") {
@@ -32,8 +34,6 @@ std::string text_of(const Json& event) {
   }
   return fmt::format("round {}: one operation removed from each of 28 edges", round);
 }
-
-}  // namespace
 
 std::vector<std::string> history_lines(const nas::TrialStore& store) {
   std::vector<std::string> lines;
@@ -107,7 +107,7 @@ void SupernetMonitor::on_event(const std::string& line) {
 }
 
 void SupernetMonitor::show(const Json& event) {
-  const std::string text = text_of(event);
+  const std::string text = event_text(event);
   log_.write(LogLevel::info, text);
   Json fields = event;
   fields.erase("event");
@@ -127,7 +127,7 @@ std::string SupernetMonitor::left() const {
       supernet_here_ > 0 ? supernet_seconds_ / supernet_here_ : trial_seconds_ / trials_here_ / kTrialShare;
   const double trial = trials_here_ > 0 ? trial_seconds_ / trials_here_ : supernet * kTrialShare;
   const double seconds = (ledger_.supernet - supernet_) * supernet + (ledger_.trials - trials_) * trial;
-  return seconds < 1.0 ? "" : "  (" + clock_text(seconds) + " left)";
+  return seconds < 1.0 ? "" : ", " + clock_text(seconds) + " left";
 }
 
 }  // namespace bnas::cli

@@ -18,6 +18,9 @@ std::vector<std::string> history_lines(const nas::TrialStore& store);
 /// Whether an event ends a unit of the ledger: an epoch of the supernet, or a trial.
 bool is_unit(const Json& event);
 
+/// What an event says, in at most 60 columns. Throws Json::exception where fields are missing.
+std::string event_text(const Json& event);
+
 /// Writes the events of a differentiable search to its store, log, stdout (with --json) and screen. One thread.
 class SupernetMonitor {
  public:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps of a supernet and of one of its single paths on made-up images of CIFAR's size: time, memory kept for backward,
-// and the kernels that take most of it.
+// the kernels that take most of the time; and the peak memory of a step, also with all that it saves as floats.
 //
 //   supernet_bench [W1A32|W1A1|W32A32] [batch] [ratio] [channels]
 #include <fmt/format.h>
@@ -54,8 +54,8 @@ struct Step {
   std::vector<std::pair<std::string, std::size_t>> saved_by_op;
 };
 
-Step run(Stream& stream, nas::Supernet& net, const Tensor& images, const Tensor& labels) {
-  Tape tape(stream, Keep::parts);
+Step run(Stream& stream, nas::Supernet& net, const Tensor& images, const Tensor& labels, Keep keep = Keep::parts) {
+  Tape tape(stream, keep);
   Context ctx{stream, &tape, Mode::train};
   const Var loss = ops::softmax_cross_entropy(ctx, net.forward(ctx, Var{images}), labels);
   const Step step{tape.saved_bytes(), tape.saved_by_op()};
@@ -64,23 +64,60 @@ Step run(Stream& stream, nas::Supernet& net, const Tensor& images, const Tensor&
   return step;
 }
 
-void measure(const nas::SupernetConfig& config, std::int64_t batch) {
-  const auto stream = backend_for({}).make_stream();
-  nas::Supernet net(*stream, config, {1, 0, RandomPurpose::init});
-  std::vector<float> pixels(static_cast<std::size_t>(batch * 32 * 32 * 3));
-  const RandomKey key{2, 0, RandomPurpose::synthetic};
-  for (std::size_t i = 0; i < pixels.size(); ++i) {
-    pixels[i] = 2.0F * key.uniform(i) - 1.0F;
+/// A supernet and a batch for it, in a stream of their own.
+struct Bench {
+  Bench(const nas::SupernetConfig& config, std::int64_t batch) : net(*stream, config, {1, 0, RandomPurpose::init}) {
+    std::vector<float> pixels(static_cast<std::size_t>(batch * 32 * 32 * 3));
+    const RandomKey key{2, 0, RandomPurpose::synthetic};
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+      pixels[i] = 2.0F * key.uniform(i) - 1.0F;
+    }
+    std::vector<std::int32_t> classes(static_cast<std::size_t>(batch), 1);
+    images = Tensor::from_host(*stream, {batch, 32, 32, 3}, std::span<const float>(pixels));
+    labels = Tensor::from_host(*stream, {batch}, std::span<const std::int32_t>(classes));
   }
-  std::vector<std::int32_t> classes(static_cast<std::size_t>(batch), 1);
-  const Tensor images = Tensor::from_host(*stream, {batch, 32, 32, 3}, std::span<const float>(pixels));
-  const Tensor labels = Tensor::from_host(*stream, {batch}, std::span<const std::int32_t>(classes));
+
+  std::unique_ptr<Stream> stream = backend_for({}).make_stream();
+  nas::Supernet net;
+  Tensor images, labels;
+};
+
+struct Memory {
+  double kept = 0.0, peak = 0.0;  // MB
+};
+
+/// Of a step on weights, the first of its stream.
+Memory memory_of_step(const nas::SupernetConfig& config, std::int64_t batch, Keep keep) {
+  Bench bench(config, batch);
+  bench.net.set_trained(nas::Trained::weights);
+  const Step step = run(*bench.stream, bench.net, bench.images, bench.labels, keep);
+  return {static_cast<double>(step.saved_bytes) / 1e6, static_cast<double>(bench.stream->memory().peak) / 1e6};
+}
+
+void compare_memory(const nas::SupernetConfig& config, std::int64_t batch) {
+  const Memory sparing = memory_of_step(config, batch, Keep::parts),
+               values = memory_of_step(config, batch, Keep::values),
+               floats = memory_of_step(config, batch, Keep::floats);
+  const auto print = [&](const char* name, const Memory& memory) {
+    fmt::print("  {:<44}{:>9.1f} MB kept {:>9.1f} MB peak, {:.2f} of that with floats\n", name, memory.kept,
+               memory.peak, memory.peak / floats.peak);
+  };
+  fmt::print("memory of a step of the supernet on weights\n");
+  print("as the search does it", sparing);
+  print("nothing made again", values);
+  print("all that is saved as floats", floats);
+}
+
+void measure(const nas::SupernetConfig& config, std::int64_t batch) {
+  Bench bench(config, batch);
+  const auto& stream = bench.stream;
+  nas::Supernet& net = bench.net;
   const auto report = [&](const char* name) {
-    run(*stream, net, images, labels);
+    run(*stream, net, bench.images, bench.labels);
     Profile profile;
     stream->set_observer(&profile);
     const auto begin = Clock::now();
-    const Step step = run(*stream, net, images, labels);
+    const Step step = run(*stream, net, bench.images, bench.labels);
     const double all = seconds(begin);
     stream->set_observer(nullptr);
     fmt::print("{}: {:.1f} ms, {:.1f} MB kept for backward\n", name, 1e3 * all,
@@ -116,6 +153,7 @@ int main(int argc, char** argv) {
     config.channels = argc > 4 ? std::atoi(argv[4]) : config.channels;
     fmt::print("{}, batch {}\n", config.text(), batch);
     measure(config, batch);
+    compare_memory(config, batch);
     return 0;
   } catch (const Error& error) {
     fmt::print(stderr, "{}\n", error.what());

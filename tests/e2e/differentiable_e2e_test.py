@@ -67,8 +67,21 @@ class DifferentiableSearch(unittest.TestCase):
         status = json.loads(done.stdout)
         self.assertEqual((status["state"], status["progress"]), ("complete", [28, 28]))
         self.assertEqual(status["genotype"], self.reference["best/genotype.txt"].decode().strip())
+        text = search("status", self.root / "reference").stdout
+        self.assertIn("epochs    28 of 28", text)
+        self.assertIn("Reduction cell", text)
+        self.assertTrue(all(len(line) <= 80 for line in text.splitlines()[1:]), text)
+
+    def test_a_prediction_says_that_it_guesses(self):
+        done = search(*TINY, *BNAS, "--dry-run", "--json")
+        guess = json.loads(done.stdout)
+        self.assertEqual((guess["supernet_epochs"], guess["trial_epochs"]), (9, 19))
+        self.assertGreater(guess["seconds"], 0)
+        self.assertGreater(guess["memory_bytes"], 1e6)
+        self.assertIn("guessed", search(*TINY, *BNAS, "--dry-run").stdout)
 
     def test_every_strategy_ends_with_a_genotype(self):
+        """The same one when it is killed on the way."""
         short = {"bnas": ["--reduction=alpha", "--warmup-epochs=1", "--weight-optimizer=pcnn"],
                  "cp-nas": ["--reduction=alpha", "--warmup-epochs=1", "--op-set=group-shuffle"],
                  "abandit": ["--reduction=alpha", "--warmup-epochs=1", "--op-set=dense-1bit", "--binarization=W1A1"],
@@ -76,11 +89,24 @@ class DifferentiableSearch(unittest.TestCase):
         found = {}
         for strategy, flags in short.items():
             with self.subTest(strategy=strategy):
-                run = self.root / strategy
-                done = search(*tiny(f"--strategy={strategy}", *flags), "--run-dir", run)
+                run, killed = self.root / strategy, self.root / f"{strategy}-killed"
+                arguments = tiny(f"--strategy={strategy}", *flags)
+                start = time.monotonic()
+                done = search(*arguments, "--run-dir", run)
+                took = time.monotonic() - start
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertIn("Reduction cell", done.stdout)
+                self.assertTrue(all(len(line) <= 80 for line in done.stdout.splitlines() if str(self.root) not in line))
                 found[strategy] = (run / "best" / "genotype.txt").read_text()
+                process = subprocess.Popen([PROGRAM, *arguments, "--checkpoint-seconds=0.1", f"--run-dir={killed}"],
+                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(0.6 * took)
+                process.kill()
+                process.wait()
+                begun = (killed / "run.sqlite").exists()
+                done = search(*(["resume", killed] if begun else [*arguments, "--run-dir", killed]))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(results(killed), results(run))
         self.assertEqual(len(found), len(short))
 
     def test_killed_at_random_moments(self):

@@ -8,8 +8,11 @@
 namespace bnas::nas {
 namespace {
 
-const std::array<std::string, kCellInputs + kCellNodes + 1> kLabels{"c_{k-2}", "c_{k-1}", "0", "1", "2", "3", "c_{k}"};
+// Numbers as in a genotype's text; 0 and 1 are the outputs of the cells before, k counts cells.
+const std::array<std::string, kCellInputs + kCellNodes + 1> kLabels{"0: k-2", "1: k-1", "2", "3", "4", "5", "k"};
 constexpr int kOutput = kCellInputs + kCellNodes;
+
+const char* title(const std::string& name) { return name == "reduce" ? "reduction" : "normal"; }
 
 /// Calls visit(source, target, operation) for every arrow of a cell; the output's have no operation.
 template <class Visit>
@@ -25,7 +28,7 @@ void for_each_arrow(const DartsCell& cell, Visit visit) {
 }
 
 std::string dot_cell(const DartsCell& cell, const char* name) {
-  std::string text = fmt::format("  subgraph cluster_{0} {{\n    label=\"{0} cell\";\n", name);
+  std::string text = fmt::format("  subgraph cluster_{0} {{\n    label=\"{1} cell\";\n", name, title(name));
   for (int i = 0; i <= kOutput; ++i) {
     const bool node = i >= kCellInputs && i < kOutput;
     text += fmt::format("    {}{} [label=\"{}\" fillcolor=\"{}\"];\n", name, i, kLabels[static_cast<std::size_t>(i)],
@@ -47,7 +50,7 @@ int center(int value) { return kLeft + kStep * value; }
 
 std::string svg_cell(const DartsCell& cell, const char* name, int top) {
   std::string text = fmt::format("  <g transform=\"translate(0 {})\">\n", top);
-  text += fmt::format("    <text x=\"{}\" y=\"24\" class=\"title\">{} cell</text>\n", kLeft, name);
+  text += fmt::format("    <text x=\"{}\" y=\"24\" class=\"title\">{} cell</text>\n", kLeft, title(name));
   for_each_arrow(cell, [&](int from, int to, const std::string& operation) {
     const int x1 = center(from), x2 = center(to), middle = (x1 + x2) / 2;
     const bool output = operation.empty();

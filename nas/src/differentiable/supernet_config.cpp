@@ -49,6 +49,12 @@ std::string CellStyle::text() const {
       norm.momentum, norm.eps, pad == PadValue::zero ? "zero" : "one");
 }
 
+SupernetConfig SupernetConfig::real_twin() const {
+  SupernetConfig twin = *this;
+  twin.style.precision = {false, false};
+  return twin;
+}
+
 void SupernetConfig::validate() const {
   require_range("cells", cells, 1, 64);
   require_range("channels", channels, 2, 1024);

@@ -161,6 +161,8 @@ TEST(DartsGenotype, DrawingsShowEveryEdgeOnce) {
   EXPECT_EQ(count(dot, "\\{"), count(dot, "\\}"));
   EXPECT_EQ(count(svg, "marker-end"), 24U);
   EXPECT_EQ(count(svg, "class=\"operation\""), 16U);
+  EXPECT_THAT(svg, testing::HasSubstr(">reduction cell</text>"));
+  EXPECT_THAT(dot, testing::HasSubstr("normal5 [label=\"5\"")) << "numbered as in the text";
   for (const DartsEdge& edge : genotype.normal[3]) {
     EXPECT_THAT(dot, testing::HasSubstr("normal" + std::to_string(edge.source) + " -> normal5 [label=\"" +
                                         edge.operation + "\"]"));

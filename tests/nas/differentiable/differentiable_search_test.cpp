@@ -224,46 +224,35 @@ class StopAtStep final : public TraceSink {
   TraceSink* before_;
 };
 
-// Two steps at a time: from inside epochs and trials on, without a step done twice.
+// A few steps at a time: from inside epochs and trials on, without a step done twice; with weights that trials copy,
+// and with a parent, also from inside its part.
 TEST_F(DifferentiableSearchTest, StoppedInsideAnEpochItGoesOnFromThatStep) {
-  DifferentiableConfig config = tiny();
-  config.network.style.operations = OperationSet::dense_1bit;
-  config.batch_size = config.trial_batch_size = 8;  // four whole batches of an epoch, and three images
-  const Scratch whole, cut;
-  const DifferentiableResult expected = run(config, whole.path());
-  DifferentiableSearch search(config, train_, valid_, {});
-  DifferentiableResult result;
-  int stops = 0;
-  while (result.history.empty()) {
-    std::atomic<bool> stop{false};
-    const StopAtStep trigger(stop, 2);
-    try {
-      result = search.run({.directory = cut.path(), .stop = &stop});
-    } catch (const Interrupted&) {
-      ++stops;
+  for (const auto& [copies, parent] : {std::pair{false, false}, {true, false}, {true, true}}) {
+    DifferentiableConfig config = tiny();
+    config.network.style.operations = OperationSet::dense_1bit;
+    config.batch_size = config.trial_batch_size = 8;  // four whole batches of an epoch, and three images
+    config.copy_weights = copies;
+    config.score.method = parent ? ScoreMethod::parent_child : ScoreMethod::accuracy;
+    const int steps = (parent ? 8 : 4) * epoch_ledger(config).all(), at_once = parent ? 3 : 2;
+    const Scratch whole, cut;
+    const DifferentiableResult expected = run(config, whole.path());
+    DifferentiableSearch search(config, train_, valid_, {});
+    DifferentiableResult result;
+    int stops = 0;
+    while (result.history.empty()) {
+      std::atomic<bool> stop{false};
+      const StopAtStep trigger(stop, at_once);
+      try {
+        result = search.run({.directory = cut.path(), .stop = &stop});
+      } catch (const Interrupted&) {
+        ++stops;
+      }
     }
+    EXPECT_EQ(stops, (steps - 1) / at_once) << "the last steps end the search";
+    EXPECT_EQ(result.history, expected.history);
+    EXPECT_EQ(result.genotype, expected.genotype);
+    EXPECT_EQ(last_checkpoint(cut.path()).state.tensors, last_checkpoint(whole.path()).state.tensors);
   }
-  EXPECT_EQ(stops, 4 * epoch_ledger(config).all() / 2 - 1) << "the last steps end the search";
-  EXPECT_EQ(result.history, expected.history);
-  EXPECT_EQ(result.genotype, expected.genotype);
-  EXPECT_EQ(last_checkpoint(cut.path()).state.tensors, last_checkpoint(whole.path()).state.tensors);
-}
-
-TEST_F(DifferentiableSearchTest, TrainsOnAugmentedImages) {
-  const auto loss = [&](const BatchRule& batch) {
-    const Scratch scratch;
-    DifferentiableConfig config = tiny("pc-darts");
-    config.warmup_epochs = 1;
-    config.batch = batch;
-    return events(run(config, scratch.path()), "epoch").front().at("loss").get<double>();
-  };
-  const double plain = loss({});
-  for (const BatchRule& rule :
-       {BatchRule{.augment = {.shift = 2}}, BatchRule{.augment = {.flip = true}}, BatchRule{.augment = {.cutout = 4}},
-        BatchRule{.augment = {.rotation = 30}}, BatchRule{.augment = {.crop = 40}}, BatchRule{.offset = 2.0F}}) {
-    EXPECT_NE(loss(rule), plain);
-  }
-  EXPECT_THROW(loss({.augment = {.rotation = 181}}), Error);
 }
 
 TEST_F(DifferentiableSearchTest, ForeignCheckpointsAreRefused) {
@@ -405,6 +394,18 @@ TEST_F(DifferentiableSearchTest, ValidationImagesAreOfTheArchitecturesHalf) {
   Dataset few = train_.data();
   few = few.select(std::vector<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20});
   EXPECT_THROW(DifferentiableSearch(tiny(), Train(few), valid_, {}), Error) << "21 and 24: a half is more than 21";
+}
+
+TEST_F(DifferentiableSearchTest, EstimatesGrowWithBatchesAndParents) {
+  DifferentiableConfig config = tiny();
+  const auto estimate = [&] { return DifferentiableSearch(config, train_, valid_, {}).estimate(); };
+  const SearchEstimate small = estimate();
+  EXPECT_GT(small.seconds, 0.0);
+  config.batch_size = 32;
+  const SearchEstimate large = estimate();
+  EXPECT_GT(large.bytes, 1.5 * small.bytes) << "twice the batch";
+  config.score.method = ScoreMethod::parent_child;
+  EXPECT_GT(estimate().bytes, large.bytes);
 }
 
 TEST_F(DifferentiableSearchTest, TooFewImagesAreRefused) {

@@ -47,8 +47,8 @@ struct Batch {
 class SupernetTest : public testing::Test {
  protected:
   /// Loss of a training pass; gradients where `backward`.
-  double loss(Supernet& net, const Batch& batch, bool backward) {
-    Tape tape(*stream_);
+  double loss(Supernet& net, const Batch& batch, bool backward, Keep keep = Keep::values) {
+    Tape tape(*stream_, keep);
     Context ctx{*stream_, backward ? &tape : nullptr, Mode::train};
     const Var result = ops::softmax_cross_entropy(ctx, net.forward(ctx, Var{batch.images}), batch.labels);
     if (backward) {
@@ -258,6 +258,29 @@ TEST_F(SupernetTest, BinaryPassesKeepLess) {
     bytes[binary ? 1 : 0] = saved_bytes_;
   }
   EXPECT_LT(static_cast<double>(bytes[1]), 0.8 * static_cast<double>(bytes[0]));
+}
+
+// Values that are made again for backward change no bit of any gradient, and less is kept.
+TEST_F(SupernetTest, WhatIsMadeAgainIsTheSame) {
+  for (const auto set : {OperationSet::darts_separable, OperationSet::dense_1bit, OperationSet::group_shuffle}) {
+    for (const char* precision : {"W32A32", "W1A32", "W1A1"}) {
+      SupernetConfig config = toy(set, precision);
+      config.style.shortcuts = set == OperationSet::dense_1bit;
+      std::array<std::vector<std::vector<float>>, 2> gradients;
+      std::array<std::size_t, 2> bytes{};
+      for (std::size_t i = 0; i < 2; ++i) {
+        Supernet net(*stream_, config, kKey);
+        loss(net, Batch(*stream_, 4, 9, config.classes), true, i == 0 ? Keep::values : Keep::parts);
+        bytes[i] = saved_bytes_;
+        net.parameters([&](nn::Parameter& p) { gradients[i].push_back(p.grad.to_host(*stream_)); });
+        for (nn::Parameter* p : net.architecture()) {
+          gradients[i].push_back(p->grad.to_host(*stream_));
+        }
+      }
+      EXPECT_EQ(gradients[0], gradients[1]) << config.text();
+      EXPECT_LT(bytes[1], bytes[0]) << config.text();
+    }
+  }
 }
 
 TEST_F(SupernetTest, EntropyGradientIsAddedOverAllEdges) {

@@ -33,13 +33,19 @@ struct DifferentiableResult {
   std::vector<std::string> history;
 };
 
+/// What a search will cost.
+struct SearchEstimate {
+  double seconds = 0.0;
+  double bytes = 0.0;  ///< at most, of networks and their steps; without the images
+};
+
 /// Searches with a supernet: a warm-up, then rounds of single-path trials, a removal on every edge and a refresh, until
 /// one operation is left on each; or the warm-up alone where nothing is reduced. `valid` scores trials. Of the training
 /// images in the order of the file, behind which those of `valid` stand where the architecture sees them too, the first
 /// half trains weights, the second half the architecture.
 /// Same configuration, same images: same result, bit for bit, also when stopped or killed at any moment and begun again
 /// in the same directory, from the last checkpoint on. Checkpoints are made after each epoch and each trial, and inside
-/// them too where there is nothing else to remember (no copy_weights, no parent network).
+/// them.
 class DifferentiableSearch {
  public:
   /// The image size and the number of classes of config.network are taken from the data. usage Error for a
@@ -50,6 +56,9 @@ class DifferentiableSearch {
   /// Data, configuration and version in one line: results with other fingerprints are not comparable.
   std::string fingerprint() const;
   EpochLedger ledger() const;
+  /// A guess, by a few small steps of the whole supernet and of a single path on this device, which take seconds:
+  /// epochs with some operations removed are taken to lie between, and memory to grow with the batch.
+  SearchEstimate estimate() const;
   /// Throws Interrupted when asked to stop; a `bad_data` Error for a checkpoint that does not belong here or a network
   /// that has diverged.
   DifferentiableResult run(const DifferentiableContext& context);

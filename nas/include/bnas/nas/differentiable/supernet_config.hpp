@@ -88,6 +88,8 @@ struct SupernetConfig {
   int classes = 10;
 
   bool reduces(int cell) const { return cells > 2 && (cell == cells / 3 || cell == 2 * cells / 3); }
+  /// The same network with real weights and activations.
+  SupernetConfig real_twin() const;
   /// usage Error naming the key.
   void validate() const;
   std::string text() const;  ///< all of it in one line, for fingerprints
