@@ -56,9 +56,9 @@ std::unique_ptr<EdgeOperation> make_operation(Stream& stream, const std::string&
                                               const RandomKey& key);
 
 /// What brings a cell's input to its channels and, where the cell before reduced, to its image size. Separable: ReLU,
-/// convolution, norm; with binary inputs: norm, convolution of real values, norm, PReLU; group_shuffle: norm, convolution
-/// of real values, PReLU, plus the input where shapes agree; dense_1bit: norm, (sign,) convolution, ReLU. group_shuffle
-/// halves as with binary inputs.
+/// convolution, norm; with binary inputs: norm, convolution of real values, norm, PReLU; group_shuffle: norm,
+/// convolution of real values, PReLU, plus the input where shapes agree; dense_1bit: norm, (sign,) convolution, ReLU.
+/// group_shuffle halves as with binary inputs.
 class Preprocess final : public nn::Module {
  public:
   Preprocess(Stream& stream, const std::string& name, std::int64_t in, std::int64_t out, bool halve,
