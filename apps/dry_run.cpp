@@ -9,6 +9,7 @@
 #include "cli/events.hpp"
 #include "cli/format.hpp"
 #include "cli/terminal.hpp"
+#include "saved_surrogate.hpp"
 #include "search_commands.hpp"
 #include "search_objects.hpp"
 
@@ -135,7 +136,7 @@ void print_json(const Config& config, const Prediction& prediction) {
 }  // namespace
 
 int run_dry_run(const Config& config, bool json) {
-  SearchObjects objects(config);
+  SearchObjects objects(config, earlier_surrogate(config));
   const Prediction prediction = predict(config, objects);
   if (json) {
     print_json(config, prediction);

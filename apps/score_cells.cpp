@@ -4,22 +4,19 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 
 #include "bnas/core/error.hpp"
-#include "bnas/core/io/file.hpp"
 #include "bnas/nas/cell_enumeration.hpp"
 #include "bnas/nas/history.hpp"
-#include "bnas/nas/surrogate_record.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/format.hpp"
+#include "saved_surrogate.hpp"
 #include "score_commands.hpp"
 #include "score_sources.hpp"
 
 namespace bnas::cli {
 namespace {
 
-constexpr std::uint64_t kMostRecord = 512ULL << 20U;
 constexpr std::size_t kBatch = 8192;
 
 nas::SurrogateRecord read_record(const ScoreArguments& arguments) {
@@ -35,18 +32,7 @@ nas::SurrogateRecord read_record(const ScoreArguments& arguments) {
     }
     return record;
   }
-  std::filesystem::path file = arguments.run;
-  std::error_code code;
-  if (std::filesystem::is_directory(file, code)) {
-    file /= "surrogate.json";
-    if (!std::filesystem::exists(file, code)) {
-      throw Error(
-          ErrorKind::missing,
-          file.string() + " is not there: the run has no surrogate (random search), or has not finished a level");
-    }
-  }
-  const Bytes bytes = read_file(file, kMostRecord);
-  return nas::parse_surrogate_record({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
+  return read_surrogate(arguments.run);
 }
 
 /// Takes scored cells in generation order.

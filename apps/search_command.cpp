@@ -18,6 +18,7 @@
 #include "cli/strategy_defaults.hpp"
 #include "differentiable_command.hpp"
 #include "run_session.hpp"
+#include "saved_surrogate.hpp"
 #include "search_commands.hpp"
 
 namespace bnas::cli {
@@ -100,6 +101,7 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
   require_free_space(run.root(), disk_needed(config, objects));
   const auto store = nas::open_sqlite_store(run.store());
   check_fingerprint(*store, objects, run.root(), kName);
+  keep_earlier_surrogate(run, objects.earlier);
   const ChildWorkers workers = make_child_workers(config, objects, run);
   const std::string title =
       fmt::format("bnas_search {}  {}  {}  seed {}  {} x{}  {}", version(), config.strategy, objects.data_text,
@@ -111,9 +113,14 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
                          .verbosity = arguments.verbosity,
                          .json = arguments.json,
                          .log_file = arguments.log_file,
-                         .surrogate = surrogate_of(config)},
+                         .surrogate = surrogate_of(config),
+                         .earlier = objects.earlier},
                         objects.space, *objects.task, *objects.strategy, *store);
   monitor.log().write(LogLevel::info, title + "  " + workers.description);
+  if (objects.earlier) {
+    monitor.log().write(LogLevel::info, fmt::format("the surrogate knows {} cells of {} from the start",
+                                                    objects.earlier->cells.size(), config.surrogate_from));
+  }
   for (const std::string& note : notes) {
     monitor.log().write(LogLevel::info, note);
   }
@@ -138,6 +145,9 @@ int run_search_command(const SearchArguments& arguments) {
   if (!config.genotype.empty()) {
     throw Error(ErrorKind::usage, "genotype: a search finds its cells itself; bnas_train trains a given one");
   }
+  if (!config.weights.empty()) {
+    throw Error(ErrorKind::usage, "weights: each child of a search starts anew; bnas_train goes on from given ones");
+  }
   const bool differentiable = is_differentiable(config);
   if (!differentiable) {
     make_space(config);
@@ -155,7 +165,7 @@ int run_search_command(const SearchArguments& arguments) {
   const fs::path root = config.run_dir.empty() ? fresh_run_directory(config.dataset) : fs::path(config.run_dir);
   refuse_taken(root);
   install_stop_signals();
-  SearchObjects objects(config);
+  SearchObjects objects(config, earlier_surrogate(config));
   RunDirectory run = RunDirectory::create(root, config_to_toml(config, false));
   return run_in(run, config, arguments, objects, {});
 }
@@ -170,7 +180,9 @@ int run_resume_command(const SearchArguments& arguments) {
   }
   install_stop_signals();
   const bool differentiable = is_differentiable(layered.config);
-  auto objects = differentiable ? nullptr : std::make_unique<SearchObjects>(layered.config);
+  auto objects = differentiable
+                     ? nullptr
+                     : std::make_unique<SearchObjects>(layered.config, earlier_surrogate(layered.config, &run));
   std::vector<std::string> notes = keep_changed(run, layered.config, changed);
   notes.insert(notes.begin(), "resumed");
   return differentiable ? continue_differentiable(run, layered.config, arguments, notes)

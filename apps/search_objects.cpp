@@ -66,7 +66,8 @@ nas::CellScore make_warm_up(const nas::SupervisedTask& task, const Train& train)
 }
 
 std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const nas::SearchSpace& space,
-                                                    nas::CellScore warm_up) {
+                                                    nas::CellScore warm_up,
+                                                    const std::optional<nas::SurrogateRecord>& earlier) {
   if (!config.genotype.empty()) {
     return std::make_unique<nas::RepeatStrategy>(space.parse(config.genotype), static_cast<int>(config.repeats), space);
   }
@@ -86,7 +87,8 @@ std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const 
   // Surrogates are small: on the CPU their predictions do not depend on the children's device.
   const auto surrogate = surrogate_of(config);
   return nas::make_strategy(strategy, space, surrogate ? nas::make_surrogate(*surrogate, space, Device{}) : nullptr,
-                            std::move(warm_up));
+                            std::move(warm_up),
+                            earlier ? nas::MeasuredRewards{earlier->cells, earlier->rewards} : nas::MeasuredRewards{});
 }
 
 }  // namespace
@@ -121,6 +123,9 @@ nas::TrainerConfig make_trainer_config(const Config& config) {
   out.checkpoint_seconds = config.checkpoint_seconds;
   out.hold_out = config.hold_out || config.genotype.empty();
   out.keep_last = !config.genotype.empty();
+  if (!config.weights.empty()) {
+    out.start = std::make_shared<nas::SavedWeights>(nas::read_saved_weights(config.weights));
+  }
   return out;
 }
 
@@ -184,18 +189,19 @@ int worker_count(const Config& config) {
   return cores > 0 ? cores : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-SearchObjects::SearchObjects(const Config& config)
+SearchObjects::SearchObjects(const Config& config, std::optional<nas::SurrogateRecord> known)
     : registry(nas::OperationRegistry::builtin()),
       space(make_space(config)),
       data(make_data_config(config)),
       devices(find_devices(config.device)),
+      earlier(std::move(known)),
       parts(load_train_valid(data)) {
   data_record = parts->record;
   train_images = parts->train.count();
   data_text = fmt::format("{} {}/{}", config.dataset, parts->train.count(), parts->valid.count());
   task =
       std::make_unique<nas::SupervisedTask>(space, registry, make_trainer_config(config), parts->train, parts->valid);
-  strategy = make_search_strategy(config, space, make_warm_up(*task, parts->train));
+  strategy = make_search_strategy(config, space, make_warm_up(*task, parts->train), earlier);
   std::vector<std::string> names;
   for (const Device device : devices) {
     names.push_back(device.text());

@@ -12,14 +12,15 @@
 #include "bnas/nas/search_space.hpp"
 #include "bnas/nas/strategy.hpp"
 #include "bnas/nas/supervised_task.hpp"
-#include "bnas/nas/surrogate.hpp"
+#include "bnas/nas/surrogate_record.hpp"
 #include "cli/config.hpp"
 
 namespace bnas::cli {
 
 /// The search that a configuration describes. Making it loads the data; no device is opened.
 struct SearchObjects {
-  explicit SearchObjects(const Config& config);
+  /// `known`: what `surrogate.from` names; a worker, whose strategy nobody asks, does without.
+  explicit SearchObjects(const Config& config, std::optional<nas::SurrogateRecord> known = std::nullopt);
   SearchObjects(const SearchObjects&) = delete;
 
   nas::OperationRegistry registry;
@@ -29,7 +30,8 @@ struct SearchObjects {
   std::string data_text;    ///< "fashion-mnist 10000/5000"
   std::int64_t train_images = 0;
   std::vector<Device> devices;
-  std::string device_text;          ///< "cuda:0,cuda:1"
+  std::string device_text;  ///< "cuda:0,cuda:1"
+  std::optional<nas::SurrogateRecord> earlier;
   std::optional<TrainValid> parts;  ///< until whoever trains has them
   std::unique_ptr<nas::SupervisedTask> task;
   std::unique_ptr<nas::Strategy> strategy;

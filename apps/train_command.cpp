@@ -157,6 +157,11 @@ int report_end(nas::SearchEnd end, SearchMonitor& monitor, const RunDirectory& r
   return leave("complete", "", kSuccess);
 }
 
+/// What can be refused before a run directory is made or touched.
+void require_start(const Config& config, const SearchObjects& objects) {
+  objects.task->require_start(objects.space.parse(config.genotype));
+}
+
 int run_in(RunDirectory& run, const Config& config, const TrainArguments& arguments, SearchObjects& objects,
            const std::vector<std::string>& notes) {
   require_free_space(run.root(), disk_needed(config, objects));
@@ -173,7 +178,8 @@ int run_in(RunDirectory& run, const Config& config, const TrainArguments& argume
                          .verbosity = arguments.verbosity,
                          .json = arguments.json,
                          .log_file = arguments.log_file,
-                         .surrogate = {}},
+                         .surrogate = {},
+                         .earlier = {}},
                         objects.space, *objects.task, *objects.strategy, *store);
   monitor.log().write(LogLevel::info, title + "  " + workers.description);
   for (const std::string& note : notes) {
@@ -210,6 +216,7 @@ int resume_training(const TrainArguments& arguments) {
   }
   install_stop_signals();
   SearchObjects objects(config);
+  require_start(config, objects);
   std::vector<std::string> notes = keep_changed(run, config, changed);
   notes.insert(notes.begin(), "resumed");
   return run_in(run, config, arguments, objects, notes);
@@ -231,6 +238,7 @@ int run_train_command(const TrainArguments& arguments) {
   refuse_taken(root, kName.resume);
   install_stop_signals();
   SearchObjects objects(config);
+  require_start(config, objects);
   RunDirectory run = RunDirectory::create(root, config_to_toml(config, false));
   return run_in(run, config, arguments, objects, {});
 }

@@ -50,6 +50,7 @@ struct Config {
   std::int64_t seed = 1;
 
   std::string surrogate_kind = "blend";
+  std::string surrogate_from;
   std::string surrogate_loss = "l1";
   std::int64_t surrogate_hidden = 100;
   std::int64_t surrogate_embedding = 100;
@@ -101,6 +102,7 @@ struct Config {
   std::int64_t augment_crop = 0;
 
   std::string genotype;
+  std::string weights;
   std::int64_t repeats = 1;
   bool hold_out = true;
 

@@ -145,7 +145,7 @@ Layered layer_training(const fs::path& run, const fs::path& file, const Flags& f
     const Config defaults = training_defaults();
     for (const Option& option : options()) {
       const bool of_running = option.on_resume == OnResume::free;
-      if (of_running || option.key == "epochs" || option.key == "max_train_images") {
+      if (of_running || option.key == "epochs" || option.key == "max_train_images" || option.key == "weights") {
         copy_value(defaults, layered.config, option);
         layered.origins.erase(option.key);
       }
@@ -200,6 +200,9 @@ void check_together(const Config& config, const Origins& origins) {
     refuse(
         origins, "halving",
         fmt::format("halving {} needs at least 2, and as many epochs (epochs is {})", config.halving, config.epochs));
+  }
+  if (!config.surrogate_from.empty() && config.strategy != "progressive") {
+    refuse(origins, "surrogate.from", fmt::format("strategy {} asks no surrogate; leave it out", config.strategy));
   }
   if (config.tournament > config.population) {
     refuse(origins, origins.contains("tournament") ? "tournament" : "population",

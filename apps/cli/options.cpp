@@ -110,6 +110,8 @@ std::vector<Option> make_options() {
       text("surrogate.kind", &C::surrogate_kind, kSurrogate, kFrozen, "what predicts the accuracy of a cell",
            {"blend", "gp", "lstm", "mlp", "lstm-ensemble", "mlp-ensemble", "ridge"}),
       text("surrogate.loss", &C::surrogate_loss, kSurrogate, kFrozen, "what it minimizes", {"l1", "mse", "pairwise"}),
+      path("surrogate.from", &C::surrogate_from, kSurrogate, kFrozen,
+           "an earlier run, or its surrogate.json, whose measured cells it is fitted to as well; empty: none"),
       number("surrogate.hidden", &C::surrogate_hidden, kSurrogate, kFrozen, "units per layer", 1, 4096),
       number("surrogate.embedding", &C::surrogate_embedding, kSurrogate, kFrozen, "numbers per token", 1, 4096),
       number("surrogate.epochs", &C::surrogate_epochs, kSurrogate, kFrozen, "of each fit", 1, 100'000),
@@ -178,6 +180,8 @@ std::vector<Option> make_options() {
              "each image anew: up to so many percent of each side cut away, the rest enlarged", 0, 90),
 
       text("genotype", &C::genotype, kAlone, kFrozen, "the cell, as [-1, '3x3 bconv', 0, 'linear']"),
+      path("weights", &C::weights, kAlone, kLogged,
+           "starts from them, a latent.safetensors of the same network; empty: from random ones"),
       number("repeats", &C::repeats, kAlone, kFrozen, "trainings with other random numbers: mean and spread", 1, 1000),
       toggle("hold_out", &C::hold_out, kAlone, kFrozen,
              "choose the best epoch by validation images; off: train on them too, for the final figure"),

@@ -24,6 +24,7 @@ class RunDirectory {
   std::filesystem::path store() const { return root_ / "run.sqlite"; }
   std::filesystem::path checkpoints() const { return root_ / "checkpoints"; }
   std::filesystem::path best() const { return root_ / "best"; }
+  std::filesystem::path earlier_surrogate() const { return root_ / "earlier-surrogate.json"; }
   std::filesystem::path log() const { return root_ / "logs" / "search.log"; }
 
  private:

@@ -6,7 +6,6 @@
 #include "bnas/core/io/file.hpp"
 #include "bnas/nas/event_file.hpp"
 #include "bnas/nas/report.hpp"
-#include "bnas/nas/surrogate_record.hpp"
 #include "cli/events.hpp"
 
 namespace bnas::cli {
@@ -22,8 +21,13 @@ void write_events(const std::filesystem::path& directory, const nas::EventFile& 
 }  // namespace
 
 RunExports::RunExports(std::filesystem::path root, const nas::SearchSpace& space,
-                       std::optional<nas::SurrogateConfig> surrogate, const nas::TrialStore& store)
-    : root_(std::move(root)), space_(space), surrogate_(std::move(surrogate)), store_(store) {}
+                       std::optional<nas::SurrogateConfig> surrogate,
+                       const std::optional<nas::SurrogateRecord>& earlier, const nas::TrialStore& store)
+    : root_(std::move(root)), space_(space), surrogate_(std::move(surrogate)), store_(store) {
+  if (earlier) {
+    earlier_ = {earlier->cells, earlier->rewards};
+  }
+}
 
 void RunExports::scores(int level, std::span<const nas::ScoredCell> cells) const {
   write_file_atomic(root_ / fmt::format("scores_{}.csv", level), std::string_view(nas::scores_csv(cells, space_)));
@@ -48,7 +52,7 @@ void RunExports::all() const {
   write_file_atomic(root_ / "metrics.json", std::string_view(metrics));
   write_search_events(trials, metrics);
   if (surrogate_) {
-    const nas::SurrogateRecord record = nas::record_surrogate(*surrogate_, space_.config(), trials);
+    const nas::SurrogateRecord record = nas::record_surrogate(*surrogate_, space_.config(), trials, earlier_);
     write_file_atomic(root_ / "surrogate.json", std::string_view(to_json(record)));
   }
 }

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "bnas/nas/history.hpp"
-#include "bnas/nas/surrogate.hpp"
+#include "bnas/nas/surrogate_record.hpp"
 #include "bnas/nas/trial_store.hpp"
 
 namespace bnas::cli {
@@ -18,9 +18,9 @@ namespace bnas::cli {
 /// One thread at a time.
 class RunExports {
  public:
-  /// `surrogate`: nothing for a search without.
+  /// `surrogate`: nothing for a search without; `earlier`: what it is fitted to besides this run.
   RunExports(std::filesystem::path root, const nas::SearchSpace& space, std::optional<nas::SurrogateConfig> surrogate,
-             const nas::TrialStore& store);
+             const std::optional<nas::SurrogateRecord>& earlier, const nas::TrialStore& store);
 
   /// Predictions for all candidates of a level.
   void scores(int level, std::span<const nas::ScoredCell> cells) const;
@@ -35,6 +35,7 @@ class RunExports {
   std::filesystem::path root_;
   const nas::SearchSpace& space_;
   std::optional<nas::SurrogateConfig> surrogate_;
+  nas::MeasuredRewards earlier_;
   const nas::TrialStore& store_;
 };
 

@@ -32,7 +32,7 @@ SearchMonitor::SearchMonitor(Settings settings, const nas::SearchSpace& space, c
       task_(task),
       strategy_(strategy),
       store_(store),
-      exports_(settings_.root, space, settings_.surrogate, store),
+      exports_(settings_.root, space, settings_.surrogate, settings_.earlier, store),
       events_(settings_.json),
       display_({.quiet = settings_.verbosity < 0, .run = settings_.root.string(), .resume = settings_.resume},
                [this] { return snapshot(); }),

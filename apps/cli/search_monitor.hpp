@@ -32,6 +32,7 @@ class SearchMonitor {
     bool json = false;
     std::filesystem::path log_file;  ///< besides the run's own; may be empty
     std::optional<nas::SurrogateConfig> surrogate;
+    std::optional<nas::SurrogateRecord> earlier;  ///< that it is fitted to as well
   };
 
   SearchMonitor(Settings settings, const nas::SearchSpace& space, const nas::ChildTask& task,

@@ -25,6 +25,8 @@ Examples
   bnas_train --best runs/a --no-hold-out   on all images but those for testing,
                                            for the final figure
   bnas_train --best runs/a --repeats 5     mean and spread of five trainings
+  bnas_train --best runs/a --weights runs/a/best/latent.safetensors
+                                           from the weights that it has
   bnas_train run.toml --genotype "[-1, '3x3 bconv', -2, '5x5 bconv']"
   bnas_train --space flat --operators "3x3 bconv,5x5 bconv,linear" --blocks 2
              --representation "[[1. 0.]] [[0. 2. 0.]] [[1. 0.]] [[1. 0. 0.]]"

@@ -245,9 +245,11 @@ std::int64_t BatchedStrategy::equal_budget() const {
 }
 
 std::unique_ptr<Strategy> make_strategy(const StrategyConfig& config, const SearchSpace& space,
-                                        std::unique_ptr<Surrogate> surrogate, CellScore score) {
+                                        std::unique_ptr<Surrogate> surrogate, CellScore score,
+                                        MeasuredRewards earlier) {
   if (config.kind == "progressive") {
-    return std::make_unique<ProgressiveStrategy>(config, space, std::move(surrogate), std::move(score));
+    return std::make_unique<ProgressiveStrategy>(config, space, std::move(surrogate), std::move(score),
+                                                 std::move(earlier));
   }
   if (config.kind == "random") {
     return std::make_unique<RandomStrategy>(config, space);

@@ -68,6 +68,9 @@ Trial ChildRun::run() {
 void ChildRun::restore() {
   const auto loaded = store_.load();
   if (!loaded) {
+    if (config_.start) {
+      start_from(*config_.start, training_, stream_);
+    }
     return;
   }
   for (const std::string& problem : loaded->problems) {

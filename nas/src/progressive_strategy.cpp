@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/nas/progressive_strategy.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,6 +10,7 @@
 #include <set>
 
 #include "bnas/core/error.hpp"
+#include "bnas/core/io/sha256.hpp"
 #include "bnas/nas/rank_correlation.hpp"
 #include "sampling.hpp"
 
@@ -19,14 +22,28 @@ constexpr std::size_t kScoreBatch = 8192;  // cells whose tokens are in memory a
 }  // namespace
 
 ProgressiveStrategy::ProgressiveStrategy(StrategyConfig config, const SearchSpace& space,
-                                         std::unique_ptr<Surrogate> surrogate, CellScore score)
-    : BatchedStrategy(std::move(config), space), surrogate_(std::move(surrogate)), score_(std::move(score)) {
+                                         std::unique_ptr<Surrogate> surrogate, CellScore score, MeasuredRewards earlier)
+    : BatchedStrategy(std::move(config), space),
+      surrogate_(std::move(surrogate)),
+      score_(std::move(score)),
+      earlier_(std::move(earlier)) {
   if (!surrogate_) {
     throw Error(ErrorKind::usage, "the progressive strategy needs a surrogate; choose one, or the random strategy");
   }
   if (this->config().warm_up && !score_) {
     throw Error(ErrorKind::usage, "the progressive strategy needs a score for its warm-up");
   }
+}
+
+std::string ProgressiveStrategy::surrogate_name() const {
+  if (earlier_.cells.empty()) {
+    return surrogate_->name();
+  }
+  Sha256 digest;
+  for (std::size_t i = 0; i < earlier_.cells.size(); ++i) {
+    digest.update(std::string_view(fmt::format("{} {}\n", space().text(earlier_.cells[i]), earlier_.rewards[i])));
+  }
+  return fmt::format("{}, {} earlier cells {}", surrogate_->name(), earlier_.cells.size(), digest.hex().substr(0, 16));
 }
 
 std::int64_t ProgressiveStrategy::planned_trials() const {
@@ -128,11 +145,11 @@ std::vector<Genotype> ProgressiveStrategy::extensions(int level) const {
   return cells;
 }
 
-void ProgressiveStrategy::fit_to_told() {
+void ProgressiveStrategy::fit_to_measured() {
   if (fitted_ == told().size()) {
     return;
   }
-  const MeasuredRewards known = measured();
+  const MeasuredRewards known = with_earlier(measured(), earlier_);
   std::vector<std::vector<std::int32_t>> tokens;
   for (const Genotype& cell : known.cells) {
     tokens.push_back(space().tokens(cell));
@@ -173,8 +190,16 @@ std::vector<Proposal> ProgressiveStrategy::next_batch() {
   scores_.clear();
   const int level = last_level() + 1;
   if (level == 1) {
-    for (Genotype& cell : first_level()) {
-      batch.push_back({std::move(cell), level, std::nullopt});
+    const std::vector<Genotype> cells = first_level();
+    for (const Genotype& cell : cells) {
+      batch.push_back({cell, level, std::nullopt});
+    }
+    if (!earlier_.cells.empty()) {
+      fit_to_measured();
+      const std::vector<double> means = predict(cells);
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        batch[i].predicted = means[i];
+      }
     }
     return batch;
   }
@@ -188,7 +213,7 @@ std::vector<Proposal> ProgressiveStrategy::next_batch() {
   if (cells.empty()) {
     return batch;
   }
-  fit_to_told();
+  fit_to_measured();
   const std::vector<double> means = predict(cells);
 
   // Best mean first; NaN last; `cells` is in canonical order, so a stable sort breaks ties by it.
@@ -235,7 +260,7 @@ std::optional<SurrogateQuality> ProgressiveStrategy::assess() {
   if (cells.empty()) {
     return quality;
   }
-  fit_to_told();
+  fit_to_measured();
   const std::vector<double> fit = predict(cells);
   quality.fit_spearman = spearman(fit, rewards);
   quality.fit_kendall = kendall_tau_b(fit, rewards);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "bnas/core/backend.hpp"
 #include "bnas/core/error.hpp"
 
 namespace bnas::nas {
@@ -52,8 +53,17 @@ SupervisedTask::SupervisedTask(const SearchSpace& space, const OperationRegistry
 }
 
 std::string SupervisedTask::fingerprint() const {
-  return fmt::format("v{} data={} seed={} {} {}{}", kRecipeVersion, data_digest_, config_.seed, config_.network.text(),
-                     config_.recipe.text(), config_.hold_out ? "" : " no validation");
+  return fmt::format("v{} data={} seed={} {} {}{}{}", kRecipeVersion, data_digest_, config_.seed,
+                     config_.network.text(), config_.recipe.text(), config_.hold_out ? "" : " no validation",
+                     config_.start ? " weights=" + config_.start->digest : "");
+}
+
+void SupervisedTask::require_start(const Genotype& genotype) const {
+  if (config_.start) {
+    const auto stream = backend_for(Device{}).make_stream();
+    Training training(*stream, plan(genotype), config_.recipe, RandomKey{});
+    start_from(*config_.start, training, *stream);
+  }
 }
 
 NetworkPlan SupervisedTask::plan(const Genotype& genotype) const {

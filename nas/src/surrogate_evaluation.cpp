@@ -8,6 +8,7 @@
 
 #include "bnas/core/error.hpp"
 #include "bnas/nas/rank_correlation.hpp"
+#include "reward_scale.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -34,59 +35,31 @@ double spearman_within(std::span<const double> forecast, std::span<const double>
   return weight > 0.0 ? sum / weight : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// Runs trained their cells differently, so that equal cells have unequal rewards. Rewards of each run are brought to
-/// the mean and deviation of all, and predictions back to those of the run. A run with few cells is taken to be like
-/// the others: its figures count as if kPrior more cells were average.
+/// Rewards of each run are brought to the mean and deviation of all, and predictions back to those of the run.
 class RunScales {
  public:
-  RunScales(std::span<const double> rewards, std::span<const std::int32_t> runs) : all_(of(rewards)) {
+  RunScales(std::span<const double> rewards, std::span<const std::int32_t> runs) : all_(RewardScale::of(rewards)) {
     std::map<std::int32_t, std::vector<double>> parts;
     for (std::size_t i = 0; i < rewards.size(); ++i) {
       parts[runs[i]].push_back(rewards[i]);
     }
     for (const auto& [run, values] : parts) {
-      constexpr double kPrior = 8.0;
-      const Scale own = of(values);
-      const double trust = static_cast<double>(values.size()) / (static_cast<double>(values.size()) + kPrior);
-      scales_[run] = {trust * own.mean + (1.0 - trust) * all_.mean,
-                      trust * own.deviation + (1.0 - trust) * all_.deviation};
+      scales_[run] = RewardScale::of(values).drawn_to(all_, values.size());
     }
   }
 
   double common(double reward, std::int32_t run) const {
-    const Scale& own = scales_.at(run);
-    const double z = own.deviation > 0.0 ? (reward - own.mean) / own.deviation : 0.0;
-    return scales_.size() == 1 ? reward : std::clamp(all_.mean + z * all_.deviation, 0.0, 1.0);
+    return scales_.size() == 1 ? reward : std::clamp(scales_.at(run).to(all_, reward), 0.0, 1.0);
   }
   double own(double prediction, std::int32_t run) const {
     const auto own = scales_.find(run);
-    if (scales_.size() == 1 || own == scales_.end() || all_.deviation == 0.0) {
-      return prediction;
-    }
-    return own->second.mean + (prediction - all_.mean) / all_.deviation * own->second.deviation;
+    return scales_.size() == 1 || own == scales_.end() || all_.deviation == 0.0 ? prediction
+                                                                                : all_.to(own->second, prediction);
   }
 
  private:
-  struct Scale {
-    double mean = 0.0;
-    double deviation = 0.0;
-  };
-  static Scale of(std::span<const double> values) {
-    Scale scale;
-    const auto n = static_cast<double>(values.size());
-    for (const double value : values) {
-      scale.mean += value / n;
-    }
-    double squares = 0.0;
-    for (const double value : values) {
-      squares += (value - scale.mean) * (value - scale.mean);
-    }
-    scale.deviation = std::sqrt(squares / n);
-    return scale;
-  }
-
-  Scale all_;
-  std::map<std::int32_t, Scale> scales_;
+  RewardScale all_;
+  std::map<std::int32_t, RewardScale> scales_;
 };
 
 }  // namespace

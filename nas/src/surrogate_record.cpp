@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "bnas/core/error.hpp"
-#include "bnas/nas/measured_rewards.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -114,7 +113,7 @@ ordered_json to_json(const SpaceConfig& s) {
 }  // namespace
 
 SurrogateRecord record_surrogate(const SurrogateConfig& config, const SpaceConfig& space,
-                                 const std::vector<Trial>& trials) {
+                                 const std::vector<Trial>& trials, const MeasuredRewards& earlier) {
   const int whole = whole_epochs(trials);
   std::vector<Measurement> all;
   for (const Trial& t : trials) {
@@ -125,7 +124,7 @@ SurrogateRecord record_surrogate(const SurrogateConfig& config, const SpaceConfi
       all.push_back({&t.genotype, t.level, t.budget.epochs == whole, t.reward});
     }
   }
-  MeasuredRewards measured = comparable_rewards(all);
+  MeasuredRewards measured = with_earlier(comparable_rewards(all), earlier);
   return {config, space, std::move(measured.cells), std::move(measured.rewards)};
 }
 

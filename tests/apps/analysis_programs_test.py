@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import struct
 import sys
 import unittest
@@ -154,6 +155,41 @@ class Runs(Case):
         self.assertEqual((best.returncode, len(best.stdout.splitlines())), (0, 3), best.stderr)
         self.assertIn("cells of 3 blocks", self.run_program("bnas_score", "a", "--blocks", "3", "--top", "1").stderr)
         self.refused(2, ["a", "--operators", "linear,3x3 bconv"], "its operators are", program="bnas_score")
+
+    def test_a_search_from_an_earlier_surrogate(self):
+        self.assertEqual(self.search(*programs_test.TINY, "--run-dir", "a", "-q").returncode, 0)
+        tiny = programs_test.once([*programs_test.TINY, "--seed", "2"])
+        for name, extra in (("alone", []), ("from", ["--surrogate-from", "a"]),
+                            ("file", ["--surrogate-from", "a/surrogate.json", "--workers", "1"])):
+            done = self.search(*tiny, *extra, "--run-dir", name, "--json", "-q")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        starts = [json.loads(line) for line in done.stdout.splitlines()]
+        predicted = [event["predicted"] for event in starts if event["t"] == "child_start"]
+        self.assertEqual(sum(p is not None for p in predicted), 7, "level 1 is predicted too")
+        self.assertEqual(self.read("from", "train_history.csv"), self.read("file", "train_history.csv"))
+        self.assertNotEqual(self.read("from", "scores_2.csv"), self.read("alone", "scores_2.csv"))
+        cells = lambda run: {str(cell) for cell in json.loads(self.read(run, "surrogate.json"))["cells"]}
+        self.assertEqual(cells("from"), cells("a") | cells("from"))
+        self.assertGreater(len(cells("from")), 7)
+        self.assertIn("knows 7 cells of", self.read("from", "logs", "search.log"))
+
+        # The run keeps what it began with.
+        shutil.rmtree(self.path("a"))
+        self.assertEqual(self.search("resume", "from").returncode, 0)
+        self.refused(66, [*tiny, "--surrogate-from", "a", "--run-dir", "b"], "a")
+        for change, reason in ((["--operators", "3x3 bconv,linear"], "its operators are 3x3 bconv, 3x3 maxpool, linear"),
+                               (["--blocks", "1"], "cells of up to 2 blocks, here blocks is 1"),
+                               (["--combine", "concat"], '"combine":"add"'), (["--look-back", "1"], '"look_back":2'),
+                               (["--strategy", "random"], "strategy random asks no surrogate")):
+            self.refused(2, [*programs_test.once([*tiny, *change]), "--surrogate-from", "from", "--run-dir", "b"],
+                         reason)
+        record = json.loads(self.read("from", "surrogate.json"))
+        for key, value, reason in (("encoding", "one-hot", 'encoded as "one-hot"'), ("cells", [], "one reward")):
+            self.write("s.json", json.dumps({**record, key: value}))
+            self.refused(65, [*tiny, "--surrogate-from", "s.json", "--run-dir", "b"], reason)
+        self.write("s.json", json.dumps({**record, "cells": [], "rewards": []}))
+        self.refused(2, [*tiny, "--surrogate-from", "s.json", "-n"], "has seen no cell yet")
+        self.assertFalse(os.path.exists(self.path("b")))
 
     def test_halving_trains_shortly_first(self):
         done = self.search(*programs_test.once([*programs_test.TINY, "--epochs", "2", "--children", "4", "--halving",

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 
 import programs_test
@@ -99,6 +100,32 @@ class Train(programs_test.Case):
         self.assertEqual({row["valid_accuracy"] for row in self.curve("final")}, {""})
         self.assertEqual(self.bytes_of("final", "best", "latent.safetensors"),
                          self.bytes_of("final", "best", "last-latent.safetensors"))
+
+    def test_starting_from_weights(self):
+        self.trained(*DATA, *SPACE, *CELL, "--run-dir", "t")
+        latent = self.path("t/best/latent.safetensors")
+        shutil.copy(latent, self.path("w.safetensors"))
+        self.trained("--best", "t", "--epochs", "1", "--weights", "w.safetensors", "--run-dir", "u")
+        self.assertLess(float(self.curve("u")[0]["train_loss"]), float(self.curve("t")[0]["train_loss"]))
+        # A training from its result does not start from the same weights again unless told so.
+        self.assertIn('weights = "" ', self.trained("--best", "u", "--print-config").stdout)
+        os.rename(self.path("w.safetensors"), self.path("moved.safetensors"))
+        self.refused(66, ["--resume", "u"], "w.safetensors", program="bnas_train")
+        self.trained("--resume", "u", "--weights", "moved.safetensors")
+        shutil.copy(self.path("t/best/last-latent.safetensors"), self.path("moved.safetensors"))
+        with open(self.path("moved.safetensors"), "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"\0")
+        self.refused(2, ["--resume", "u"], "not what this run began with", program="bnas_train")
+        other = ["--genotype", "[-1, 'linear', -2, '3x3 maxpool']", "--run-dir", "v", "--weights"]
+        self.refused(2, [*DATA, *SPACE, *other, latent], "is of another network", "saved for the cell [-2, '3x3 maxpool'",
+                     program="bnas_train")
+        self.refused(2, [*DATA, *SPACE, *CELL, "--run-dir", "v", "--weights", self.path("t/best/weights.safetensors")],
+                     "latent.safetensors", program="bnas_train")
+        self.assertFalse(os.path.exists(self.path("v")))
+        self.refused(2, [*programs_test.TINY, "--run-dir", "s", "--weights", latent], "unknown flag --weights")
+        self.environment["BNAS_WEIGHTS"] = latent
+        self.refused(2, [*programs_test.TINY, "--run-dir", "s"], "each child of a search starts anew")
 
     def test_stopped_and_resumed_it_is_the_same(self):
         arguments = programs_test.once([*DATA, *SPACE, *CELL, "--epochs", "60", "--workers", "1"])

@@ -33,5 +33,22 @@ TEST(MeasuredRewards, WithoutWholeTrainingsPartsStayAndGainsEndAtOne) {
   EXPECT_TRUE(comparable_rewards({}).cells.empty());
 }
 
+TEST(MeasuredRewards, AnEarlierRunIsBroughtToTheScaleOfThisOne) {
+  const MeasuredRewards earlier{{cell(0), cell(1), {{{-1, 2, -1, 2}, {0, 2, 0, 2}}}}, {0.2, 0.4, 0.5}};
+  // Nothing measured here yet: as it was.
+  EXPECT_EQ(with_earlier({}, earlier).rewards, earlier.rewards);
+  // Cells of one block: mean 0.3 and deviation 0.1 there, 0.7 and 0.1 here; two cells have 2 / (2 + 8) of the say.
+  const MeasuredRewards out = with_earlier({{cell(0), cell(3)}, {0.6, 0.8}}, earlier);
+  EXPECT_EQ(out.cells, (std::vector<Genotype>{cell(0), cell(3), cell(1), earlier.cells[2]}));
+  ASSERT_EQ(out.rewards.size(), 4U);
+  EXPECT_EQ(out.rewards[0], 0.6) << "what was measured here counts";
+  const double mean = 0.2 * 0.7 + 0.8 * 0.3;
+  EXPECT_NEAR(out.rewards[2], mean + 0.1, 1e-12);
+  EXPECT_NEAR(out.rewards[3], mean + 0.2, 1e-12);
+  // A run whose cells were all alike has no scale; rewards stay in [0, 1].
+  EXPECT_EQ(with_earlier({{cell(3)}, {0.9}}, {{cell(0)}, {0.5}}).rewards[1], 1.0 / 9.0 * 0.9 + 8.0 / 9.0 * 0.5);
+  EXPECT_EQ(with_earlier({}, {}).cells.size(), 0U);
+}
+
 }  // namespace
 }  // namespace bnas::nas

@@ -141,6 +141,41 @@ TEST(ProgressiveStrategy, TellsThePredictionsOfAllCandidates) {
   EXPECT_TRUE(restored->scores().empty());
 }
 
+TEST(ProgressiveStrategy, KnowsWhatAnEarlierSearchMeasured) {
+  const auto first = make();
+  MeasuredRewards earlier;
+  for (int level = 1; level <= 2; ++level) {
+    const std::vector<Trial> told = measure(first->ask());
+    first->tell(told);
+    for (const Trial& t : told) {
+      earlier.cells.push_back(t.genotype);
+      earlier.rewards.push_back(t.reward);
+    }
+  }
+  const auto calls = std::make_shared<ToySurrogate::Calls>();
+  const auto make_knowing = [&](const MeasuredRewards& known) {
+    return make_strategy(toy_config(), toy_space(), std::make_unique<ToySurrogate>(calls), {}, known);
+  };
+  const auto strategy = make_knowing(earlier);
+  const std::vector<Proposal> batch = strategy->ask();
+  EXPECT_EQ(cells_of(batch), toy_space().first()) << "level 1 is chosen as without";
+  EXPECT_EQ(calls->fitted, 14U);
+  for (const Proposal& p : batch) {
+    EXPECT_TRUE(p.predicted.has_value());
+  }
+  strategy->tell(measure(batch));
+  EXPECT_EQ(calls->fitted, 14U) << "its own ten cells took the place of the earlier ones, the larger four stay";
+  EXPECT_GT(strategy->quality().at(0).extrapolation_spearman, 0.5) << "it knew the reward of each cell";
+
+  const auto again = make_knowing(earlier);
+  again->restore(strategy->state());
+  EXPECT_EQ(cells_of(again->ask()), cells_of(strategy->ask()));
+  EXPECT_THROW(make()->restore(strategy->state()), Error);
+  MeasuredRewards other = earlier;
+  other.rewards[3] += 0.001;
+  EXPECT_THROW(make_knowing(other)->restore(strategy->state()), Error);
+}
+
 TEST(ProgressiveStrategy, LeavesUnmeasuredCellsOut) {
   const auto calls = std::make_shared<ToySurrogate::Calls>();
   const auto strategy = make(toy_config(), calls);

@@ -371,6 +371,67 @@ TEST_F(SupervisedTrainerTest, MemoryIsForetold) {
   }
 }
 
+TEST_F(SupervisedTrainerTest, StartsFromSavedWeights) {
+  auto trainer = make_trainer();
+  const Trial first = trainer.train(trial_, child("first"));
+  trainer.export_best(trial_, root_ / "first", root_ / "out");
+  const std::string plain = trainer.fingerprint();
+  config_.start = std::make_shared<SavedWeights>(read_saved_weights(root_ / "out" / "latent.safetensors"));
+  config_.recipe.schedule.lr_start = config_.recipe.schedule.lr_end = 1e-9F;  // nothing moves but running statistics
+  trial_.budget.epochs = 1;
+  auto going_on = make_trainer();
+  going_on.task().require_start(trial_.genotype);
+  const Trial second = going_on.train(trial_, child("second"));
+  EXPECT_LT(second.curve[0].train_loss, first.curve[0].train_loss);
+  EXPECT_NE(going_on.fingerprint(), plain);
+  const TensorFile before = read_tensors(root_ / "out" / "latent.safetensors");
+  const TensorFile after = read_tensors(root_ / "second" / "best.safetensors");
+  for (const auto& [name, tensor] : before.tensors) {
+    if (name.find("running") != std::string::npos) {
+      continue;
+    }
+    const auto floats = [](const StoredTensor& t) { return reinterpret_cast<const float*>(t.bytes.data()); };
+    ASSERT_EQ(tensor.bytes.size(), after.tensors.at(name).bytes.size());
+    for (std::size_t i = 0; i < tensor.bytes.size() / sizeof(float); ++i) {
+      ASSERT_NEAR(floats(tensor)[i], floats(after.tensors.at(name))[i], 1e-6F) << name;
+    }
+  }
+}
+
+TEST_F(SupervisedTrainerTest, RefusesWeightsOfAnotherNetwork) {
+  auto trainer = make_trainer();
+  trial_.budget = {1, 32};
+  trainer.train(trial_, child("a"));
+  trainer.export_best(trial_, root_ / "a", root_ / "out");
+  const auto refusal = [&](const std::function<void(SavedWeights&)>& change, const Genotype& cell) -> std::string {
+    auto weights = std::make_shared<SavedWeights>(read_saved_weights(root_ / "out" / "latent.safetensors"));
+    change(*weights);
+    config_.start = weights;
+    try {
+      make_trainer().task().require_start(cell);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::usage);
+      return error.what();
+    }
+    return "";
+  };
+  const auto as_is = [](SavedWeights&) {};
+  EXPECT_EQ(refusal(as_is, trial_.genotype), "");
+  EXPECT_THAT(refusal(as_is, Genotype{{{-1, 0, -1, 0}}}),
+              testing::AllOf(testing::HasSubstr("another network"), testing::HasSubstr(trial_.text)));
+  EXPECT_THAT(
+      refusal([](SavedWeights& w) { w.file.tensors["extra"] = w.file.tensors.begin()->second; }, trial_.genotype),
+      testing::HasSubstr("'extra' has no place here"));
+  EXPECT_THAT(refusal([](SavedWeights& w) { w.file.tensors.begin()->second.shape.push_back(1); }, trial_.genotype),
+              testing::HasSubstr("is needed"));
+  EXPECT_THAT(refusal([](SavedWeights& w) { w.file.tensors.begin()->second.type = StoredType::i32; }, trial_.genotype),
+              testing::HasSubstr("I32"));
+  EXPECT_THAT(
+      refusal([&](SavedWeights& w) { w = read_saved_weights(root_ / "out" / "weights.safetensors"); }, trial_.genotype),
+      testing::HasSubstr("latent.safetensors"));
+  EXPECT_THROW(read_saved_weights(root_ / "none"), Error);
+}
+
 TEST_F(SupervisedTrainerTest, ProfilersSeeEpochsStepsAndCheckpoints) {
   trial_.budget = {2, 40};  // two batches of 32 and 8 images
   auto trainer = make_trainer();

@@ -148,5 +148,17 @@ TEST(SurrogateRecord, HoldsWhatIsMeasuredBeforeTheFirstOpenTrial) {
   EXPECT_THROW(static_cast<void>(restore_surrogate(record_surrogate({}, space, {}), SearchSpace(space), {})), Error);
 }
 
+TEST(SurrogateRecord, HoldsWhatItsSurrogateKnewBefore) {
+  const SpaceConfig space = SpaceConfig::flat({"a", "b"}, 1);
+  std::vector<Trial> trials(1);
+  trials[0].genotype = {{{-1, 0, -1, 0}}};
+  trials[0].status = TrialStatus::done;
+  trials[0].reward = 0.5;
+  const MeasuredRewards earlier{{{{{-1, 0, -1, 0}}}, {{{-1, 1, -1, 1}}}}, {0.4, 0.6}};
+  const SurrogateRecord record = record_surrogate({}, space, trials, earlier);
+  EXPECT_EQ(record.cells.size(), 2U);
+  EXPECT_EQ(record.rewards[0], 0.5) << "measured here";
+}
+
 }  // namespace
 }  // namespace bnas::nas

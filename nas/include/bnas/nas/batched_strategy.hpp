@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bnas/nas/measured_rewards.hpp"
 #include "bnas/nas/search_space.hpp"
 #include "bnas/nas/strategy.hpp"
 #include "bnas/nas/surrogate.hpp"
@@ -82,9 +83,11 @@ class BatchedStrategy : public Strategy {
 /// Judges a cell without training it; higher is better. A function of the cell alone.
 using CellScore = std::function<double(const Genotype&)>;
 
-/// `space` must outlive the strategy. `score` serves warm_up. usage Error for an unknown kind (with the nearest name),
-/// values out of range, or a progressive strategy without surrogate.
+/// `space` must outlive the strategy. `score` serves warm_up; `earlier`, measured by an earlier search, the surrogate.
+/// usage Error for an unknown kind (with the nearest name), values out of range, or a progressive strategy without
+/// surrogate.
 std::unique_ptr<Strategy> make_strategy(const StrategyConfig& config, const SearchSpace& space,
-                                        std::unique_ptr<Surrogate> surrogate, CellScore score = {});
+                                        std::unique_ptr<Surrogate> surrogate, CellScore score = {},
+                                        MeasuredRewards earlier = {});
 
 }  // namespace bnas::nas

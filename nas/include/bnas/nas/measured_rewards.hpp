@@ -26,6 +26,11 @@ struct MeasuredRewards {
 /// same level gained on average, at most 1.
 MeasuredRewards comparable_rewards(std::span<const Measurement> measurements);
 
+/// `own`, and behind it what an earlier run measured of cells that `own` lacks, brought to where the rewards of `own`
+/// lie: by the mean and deviation of the cells of one block, which no prediction has chosen (of all cells where either
+/// run has none). Few own cells are taken to lie like those of the earlier run.
+MeasuredRewards with_earlier(MeasuredRewards own, const MeasuredRewards& earlier);
+
 /// Epochs of a whole training: the most of any trial; 0 without trials.
 int whole_epochs(const std::vector<Trial>& trials);
 

@@ -12,20 +12,22 @@ namespace bnas::nas {
 /// 2016): K n / 2 cells train for 1 / n of the epochs, then the best 1 / n of those anew for all, and only these grow.
 /// Where level 1 has more cells than it may train, they are drawn, or those of the best `score` (Abdelfattah et al.
 /// 2021 call it warm-up).
+/// What an earlier search measured in the same space may come along: the surrogate is fitted to it too (see
+/// with_earlier()), and predicts level 1 already, whose cells are chosen as without.
 class ProgressiveStrategy final : public BatchedStrategy {
  public:
   ProgressiveStrategy(StrategyConfig config, const SearchSpace& space, std::unique_ptr<Surrogate> surrogate,
-                      CellScore score = {});
+                      CellScore score = {}, MeasuredRewards earlier = {});
   std::int64_t planned_trials() const override;
   std::span<const ScoredCell> scores() const override { return scores_; }
 
  protected:
   std::vector<Proposal> next_batch() override;
   std::optional<SurrogateQuality> assess() override;
-  std::string surrogate_name() const override { return surrogate_->name(); }
+  std::string surrogate_name() const override;
 
  private:
-  void fit_to_told();
+  void fit_to_measured();
   MeasuredRewards measured() const;
   std::vector<double> predict(std::span<const Genotype> cells) const;
   std::vector<Genotype> first_level() const;
@@ -37,7 +39,8 @@ class ProgressiveStrategy final : public BatchedStrategy {
 
   std::unique_ptr<Surrogate> surrogate_;
   CellScore score_;
-  std::size_t fitted_ = 0;  // told trials when last fitted; 0: not fitted
+  MeasuredRewards earlier_;
+  std::optional<std::size_t> fitted_;  // told trials when last fitted
   std::vector<ScoredCell> scores_;
 };
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "bnas/core/data/dataset.hpp"
 #include "bnas/nas/child_task.hpp"
 #include "bnas/nas/network_builder.hpp"
+#include "bnas/nas/saved_weights.hpp"
 #include "bnas/nas/training.hpp"
 
 namespace bnas::nas {
@@ -19,6 +21,7 @@ struct TrainerConfig {
   double checkpoint_seconds = 60.0;  ///< between checkpoints inside an epoch
   /// False: there are no validation images; the last epoch is the best one, and its training accuracy the reward.
   bool hold_out = true;
+  std::shared_ptr<const SavedWeights> start;  ///< what every child starts from, in place of random weights; may be null
   bool keep_last = false;  ///< a finished child keeps the weights of its last epoch too: last.safetensors
 };
 
@@ -35,6 +38,8 @@ class SupervisedTask final : public ChildTask {
   std::uint64_t memory(const Genotype& genotype) const override;
 
   NetworkPlan plan(const Genotype& genotype) const;
+  /// usage Error as start_from() unless the network of `genotype` can start from what the configuration names.
+  void require_start(const Genotype& genotype) const;
   const TrainerConfig& config() const { return config_; }
 
  private:

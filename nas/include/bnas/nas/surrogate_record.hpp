@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bnas/nas/measured_rewards.hpp"
 #include "bnas/nas/surrogate.hpp"
 #include "bnas/nas/trial.hpp"
 
@@ -20,9 +21,10 @@ struct SurrogateRecord {
   std::vector<double> rewards;
 };
 
-/// Everything measured before the first unfinished trial; diverged and failed trials have no reward and are left out.
+/// Everything measured before the first unfinished trial, and what came from an earlier run (see with_earlier());
+/// diverged and failed trials have no reward and are left out.
 SurrogateRecord record_surrogate(const SurrogateConfig& config, const SpaceConfig& space,
-                                 const std::vector<Trial>& trials);
+                                 const std::vector<Trial>& trials, const MeasuredRewards& earlier = {});
 
 std::string to_json(const SurrogateRecord& record);
 /// bad_data Error, opened by `name`, for text that is no such record, has another encoding of cells, or holds cells
