@@ -274,6 +274,39 @@ TEST(GaussianProcessTest, ManyCellsAreThinnedOut) {
   EXPECT_GT(quality(*gp, synthetic(space, 200, 3, 3)), 0.9);
 }
 
+TEST(BlendTest, TrustsTheSimpleModelMoreTheFewerCellsThereAre) {
+  const SearchSpace space(SpaceConfig::flat({"a", "b", "c"}, 2));
+  Data data;
+  for (const Genotype& cell : space.first()) {  // six cells
+    data.tokens.push_back(space.tokens(cell));
+    data.rewards.push_back(synthetic_reward(cell));
+  }
+  for (const int copies : {1, 4}) {
+    Data seen;
+    for (int i = 0; i < copies; ++i) {
+      seen.append(data);
+    }
+    std::vector<double> wanted(data.tokens.size(), 0.0);
+    const double ridge = 32.0 / (32.0 + 6.0 * copies);
+    for (const auto& [kind, share] : {std::pair("ridge", ridge),
+                                      {"gp", (1.0 - ridge) * (2.0 + ridge) / 4.0},
+                                      {"mlp-ensemble", (1.0 - ridge) * (2.0 - ridge) / 4.0}}) {
+      const auto part = make_surrogate(config_of(kind), space, {});
+      part->fit(seen.tokens, seen.rewards);
+      const std::vector<double> own = means(part->predict(data.tokens));
+      for (std::size_t i = 0; i < own.size(); ++i) {
+        wanted[i] += share * own[i];
+      }
+    }
+    const auto blend = make_surrogate(config_of("blend"), space, {});
+    blend->fit(seen.tokens, seen.rewards);
+    const std::vector<double> found = means(blend->predict(data.tokens));
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      EXPECT_NEAR(found[i], wanted[i], 1e-12) << copies;
+    }
+  }
+}
+
 TEST(MakeSurrogateTest, RefusesBadSettings) {
   const SearchSpace space(SpaceConfig::pnas({"a", "b"}, 3));
   const auto message = [&](const SurrogateConfig& config) -> std::string {

@@ -2,6 +2,7 @@
 #include "surrogate/blend.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace bnas::nas {
@@ -9,11 +10,15 @@ namespace {
 
 class Blend final : public Surrogate {
  public:
-  explicit Blend(std::vector<std::unique_ptr<Surrogate>> parts) : parts_(std::move(parts)) {}
+  Blend(std::unique_ptr<Surrogate> simple, std::unique_ptr<Surrogate> smooth, std::unique_ptr<Surrogate> rich)
+      : parts_{std::move(simple), std::move(smooth), std::move(rich)} {}
 
   std::string name() const override { return "blend"; }
 
   void fit(std::span<const std::vector<std::int32_t>> tokens, std::span<const double> rewards) override {
+    constexpr double kHalfway = 32.0;  // cells that are worth as much as the preference for the simple
+    const double q = kHalfway / (kHalfway + static_cast<double>(tokens.size()));
+    shares_ = {q, (1.0 - q) * (0.5 + 0.25 * q), (1.0 - q) * (0.5 - 0.25 * q)};
     for (const auto& part : parts_) {
       part->fit(tokens, rewards);
     }
@@ -22,12 +27,11 @@ class Blend final : public Surrogate {
   std::vector<Prediction> predict(std::span<const std::vector<std::int32_t>> tokens) const override {
     std::vector<Prediction> all(tokens.size());
     std::vector<double> squares(tokens.size(), 0.0);
-    const auto n = static_cast<double>(parts_.size());
-    for (const auto& part : parts_) {
-      const std::vector<Prediction> predictions = part->predict(tokens);
+    for (std::size_t k = 0; k < parts_.size(); ++k) {
+      const std::vector<Prediction> predictions = parts_[k]->predict(tokens);
       for (std::size_t i = 0; i < all.size(); ++i) {
-        all[i].mean += predictions[i].mean / n;
-        squares[i] += predictions[i].mean * predictions[i].mean / n;
+        all[i].mean += shares_[k] * predictions[i].mean;
+        squares[i] += shares_[k] * predictions[i].mean * predictions[i].mean;
       }
     }
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -37,13 +41,15 @@ class Blend final : public Surrogate {
   }
 
  private:
-  std::vector<std::unique_ptr<Surrogate>> parts_;
+  std::array<std::unique_ptr<Surrogate>, 3> parts_;
+  std::array<double, 3> shares_{};
 };
 
 }  // namespace
 
-std::unique_ptr<Surrogate> make_blend(std::vector<std::unique_ptr<Surrogate>> parts) {
-  return std::make_unique<Blend>(std::move(parts));
+std::unique_ptr<Surrogate> make_blend(std::unique_ptr<Surrogate> simple, std::unique_ptr<Surrogate> smooth,
+                                      std::unique_ptr<Surrogate> rich) {
+  return std::make_unique<Blend>(std::move(simple), std::move(smooth), std::move(rich));
 }
 
 }  // namespace bnas::nas

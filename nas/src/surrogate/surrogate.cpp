@@ -85,9 +85,10 @@ void require_settings(const SurrogateConfig& config) {
   require(config.members >= 2 && config.members <= 64, "surrogate members must be between 2 and 64");
 }
 
+constexpr double kLeastLambda = 1e-6;  // shares of operations add up to 1: without it the equations are singular
+
 std::unique_ptr<Surrogate> make_unchecked(const SurrogateConfig& config, const SearchSpace& space, Device device) {
   if (config.kind == "ridge") {
-    constexpr double kLeastLambda = 1e-6;  // shares of operations add up to 1: without it the equations are singular
     return make_ridge_surrogate(std::max(config.regularization, kLeastLambda), space.config().operators.size());
   }
   if (config.kind == "gp") {
@@ -96,10 +97,8 @@ std::unique_ptr<Surrogate> make_unchecked(const SurrogateConfig& config, const S
   if (config.kind == "blend") {
     SurrogateConfig networks = config;
     networks.kind = "mlp-ensemble";
-    std::vector<std::unique_ptr<Surrogate>> parts;
-    parts.push_back(make_gaussian_process(space, config.seed));
-    parts.push_back(make_neural_surrogate(networks, space, device));
-    return make_blend(std::move(parts));
+    return make_blend(make_ridge_surrogate(kLeastLambda, space.config().operators.size()),
+                      make_gaussian_process(space, config.seed), make_neural_surrogate(networks, space, device));
   }
   return make_neural_surrogate(config, space, device);
 }

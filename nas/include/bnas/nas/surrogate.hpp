@@ -42,7 +42,8 @@ enum class SurrogateLoss : std::uint8_t {
 /// The neural ones are those of Progressive NAS (Liu et al. 2018), section 4, with its settings as far as known:
 /// `epochs` is ours. A Gaussian process has no settings but the seed.
 struct SurrogateConfig {
-  std::string kind = "blend";  ///< blend (gp and mlp-ensemble), gp, lstm, mlp, lstm-ensemble, mlp-ensemble, ridge
+  /// blend (ridge, gp and mlp-ensemble), gp, lstm, mlp, lstm-ensemble, mlp-ensemble, ridge
+  std::string kind = "blend";
   SurrogateLoss loss = SurrogateLoss::l1;
   int embedding = 100;
   int hidden = 100;
