@@ -100,12 +100,31 @@ std::int8_t input_of(int place, const SearchSpace& space, int block, const std::
   return static_cast<std::int8_t>(input);
 }
 
+/// Without what stands around it in an architectures text: "Representation String: " and quotation marks.
+std::string_view bare(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  constexpr std::string_view kLabel = "Representation String:";
+  const auto trim = [&] {
+    text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+    text = text.substr(0, text.find_last_not_of(kBlanks) + 1);
+  };
+  trim();
+  if (text.starts_with(kLabel)) {
+    text.remove_prefix(kLabel.size());
+    trim();
+  }
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
+    text = text.substr(1, text.size() - 2);
+  }
+  return text;
+}
+
 }  // namespace
 
 Genotype parse_representation(std::string_view text, const SearchSpace& space) {
   const SpaceConfig& config = space.config();
   const auto inputs = static_cast<std::size_t>(std::max(config.blocks, space.input_tokens()));
-  VectorReader reader(text);
+  VectorReader reader(bare(text));
   Genotype genotype;
   int vector = 0;
   while (!reader.at_end()) {

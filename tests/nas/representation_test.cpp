@@ -106,6 +106,19 @@ TEST_F(Representation, WhatDoesNotFitIsNamed) {
   EXPECT_THAT(refusal(endless), HasSubstr("more than 1024 entries"));
 }
 
+TEST_F(Representation, TakesTheWholeLineOfAnArchitecturesText) {
+  const SearchSpace space(SpaceConfig::flat({"a", "b"}, 1));
+  const std::string vectors = "[[1.]] [[0. 2.]] [[1.]] [[1. 0.]]";
+  const Genotype plain = parse_representation(vectors, space);
+  for (const std::string& line : {"\"" + vectors + "\"", "Representation String: \"" + vectors + "\"\n",
+                                  "  Representation String:" + vectors + "\r\n"}) {
+    EXPECT_EQ(parse_representation(line, space), plain) << line;
+  }
+  for (const std::string& wrong : {"\"" + vectors, vectors + "\"", std::string("\""), std::string("\"\"")}) {
+    EXPECT_THROW(parse_representation(wrong, space), Error) << wrong;
+  }
+}
+
 TEST_F(Representation, BlocksReadEarlierOnesInThePnasSpace) {
   const SearchSpace space(SpaceConfig::pnas({"linear", "3x3 bconv"}, 2));
   EXPECT_EQ(parse_representation("[[1 0 0]] [[1 0]] [[0 2 0]] [[0 2]] [[0 2 0]] [[1 0]] [[0 0 3]] [[0 2]]", space),

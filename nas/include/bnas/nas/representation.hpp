@@ -12,7 +12,8 @@ namespace bnas::nas {
 /// entry of a vector counts, not its size. Vectors of inputs have an entry per block that a cell may have (or per
 /// input, where the space has more), numbered as SearchSpace::tokens() numbers them; vectors of operations one per
 /// operator. Blanks and line breaks may stand anywhere between numbers and brackets, and commas for blanks. The cell is
-/// as written, not canonical. usage Error that says which vector does not fit, and why.
+/// as written, not canonical. The whole line of the text may be given, label and quotation marks included. usage Error
+/// that says which vector does not fit, and why.
 Genotype parse_representation(std::string_view text, const SearchSpace& space);
 
 }  // namespace bnas::nas
