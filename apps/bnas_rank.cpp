@@ -69,33 +69,37 @@ std::vector<std::size_t> best_first(const std::vector<RankedCell>& cells) {
   return order;
 }
 
-std::string table(const std::vector<RankedCell>& cells, std::span<const std::size_t> order) {
+std::string table(const std::vector<RankedCell>& cells, std::span<const std::size_t> order,
+                  const bnas::nas::SearchSpace& space) {
   std::vector<std::vector<std::string>> rows = {{"rank", "value", "+-", "lines", "blocks", "first line"}};
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
     const RankedCell& cell = cells[order[rank]];
     rows.push_back({std::to_string(rank + 1), value_text(cell.mean), cell.count > 1 ? value_text(cell.deviation) : "",
-                    std::to_string(cell.count), std::to_string(cell.blocks), std::to_string(cell.first + 1)});
+                    std::to_string(cell.count), std::to_string(cell.cell.blocks.size()),
+                    std::to_string(cell.first + 1)});
   }
   constexpr std::size_t kIndent = 6;
   return table_with_notes(rows, [&](std::size_t row) {
-    return std::string(kIndent, ' ') + wrapped_list(escaped(cells[order[row]].text), kIndent);
+    return std::string(kIndent, ' ') + wrapped_list(escaped(space.text(cells[order[row]].cell)), kIndent);
   });
 }
 
-Chart chart_of(const std::vector<RankedCell>& cells, std::span<const std::size_t> order, bool sort) {
+/// `labelled` by `space`, where it is given.
+Chart chart_of(const std::vector<RankedCell>& cells, std::span<const std::size_t> order, bool sort,
+               const bnas::nas::SearchSpace* labelled) {
   Chart chart{sort ? "Cells by rank" : "Cells in order of files", sort ? "rank" : "line", "value", {}};
   ChartSeries& dots = chart.series.emplace_back();
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const RankedCell& cell = cells[sort ? order[i] : i];
     const double x = static_cast<double>(sort ? static_cast<std::int64_t>(i) : cell.first) + 1.0;
     dots.points.push_back({x, cell.mean, cell.mean - cell.deviation, cell.mean + cell.deviation,
-                           value_text(cell.mean) + " " + cell.text});
+                           labelled == nullptr ? "" : value_text(cell.mean) + " " + labelled->text(cell.cell)});
   }
   return chart;
 }
 
 Json json_of(const std::vector<RankedCell>& cells, std::span<const std::size_t> order,
-             const std::vector<std::string>& files, std::int64_t lines) {
+             const bnas::nas::SearchSpace& space, const std::vector<std::string>& files, std::size_t lines) {
   Json out = {{"v", 1}, {"files", files}, {"lines", lines}, {"cells", cells.size()}, {"ranked", Json::array()}};
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
     const RankedCell& cell = cells[order[rank]];
@@ -103,9 +107,9 @@ Json json_of(const std::vector<RankedCell>& cells, std::span<const std::size_t> 
                              {"value", json_number(cell.mean)},
                              {"deviation", cell.count > 1 ? json_number(cell.deviation) : Json()},
                              {"lines", cell.count},
-                             {"blocks", cell.blocks},
+                             {"blocks", cell.cell.blocks.size()},
                              {"first_line", cell.first + 1},
-                             {"cell", cell.text}});
+                             {"cell", space.text(cell.cell)}});
   }
   return out;
 }
@@ -120,27 +124,35 @@ int run(const Arguments& arguments) {
     throw bnas::Error(bnas::ErrorKind::bad_data,
                       files.front() + " holds no cell" + (files.size() > 1 ? ", nor do the other files" : ""));
   }
-  const std::vector<RankedCell> cells = ranked_cells(history, !arguments.each);
+  const std::size_t lines = history.rows.size();
+  const bnas::nas::SearchSpace space(bnas::nas::space_of(history));
+  const std::vector<RankedCell> cells = ranked_cells(std::move(history), space, !arguments.each);
   const std::vector<std::size_t> order = best_first(cells);
-  const Chart chart = chart_of(cells, order, arguments.sort);
   if (!arguments.svg.empty()) {
-    bnas::write_file_atomic(arguments.svg, std::string_view(chart_svg(chart)));
+    constexpr std::size_t kMostLabels = 20'000;  // a viewer needs them all in memory
+    const bool labelled = cells.size() <= kMostLabels;
+    bnas::write_file_atomic(
+        arguments.svg,
+        std::string_view(chart_svg(chart_of(cells, order, arguments.sort, labelled ? &space : nullptr))));
   }
   if (!arguments.png.empty()) {
-    bnas::write_file_atomic(arguments.png, chart_png(chart));
+    bnas::write_file_atomic(arguments.png, chart_png(chart_of(cells, order, arguments.sort, nullptr)));
   }
   const auto wanted =
       arguments.top == 0 ? order.size() : std::min(order.size(), static_cast<std::size_t>(arguments.top));
   const std::span<const std::size_t> shown = std::span(order).first(wanted);
   if (arguments.json) {
-    std::puts(json_text(json_of(cells, shown, files, std::ssize(history.rows))).c_str());
+    std::puts(json_text(json_of(cells, shown, space, files, lines)).c_str());
     return kSuccess;
   }
-  std::string out = fmt::format("{} lines, {} cells\n\n", history.rows.size(), cells.size()) + table(cells, shown);
+  std::string out = fmt::format("{} line{}, {} cell{}\n\n", lines, lines == 1 ? "" : "s", cells.size(),
+                                cells.size() == 1 ? "" : "s") +
+                    table(cells, shown, space);
   if (arguments.plot) {
     const Terminal terminal = Terminal::detect(stdout);
     constexpr int kRows = 20;
-    out += "\n" + chart_text(chart, terminal, std::min(terminal.width(stdout), 120), kRows);
+    out += "\n" + chart_text(chart_of(cells, order, arguments.sort, nullptr), terminal,
+                             std::min(terminal.width(stdout), 120), kRows);
   }
   std::fputs(out.c_str(), stdout);
   return kSuccess;

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
+#include <numeric>
 
 #include "bnas/core/error.hpp"
 
@@ -55,31 +55,32 @@ std::vector<std::string> history_files(const std::vector<std::string>& arguments
   return files;
 }
 
-std::vector<RankedCell> ranked_cells(const nas::History& history, bool merge) {
-  const nas::SearchSpace space(nas::space_of(history));
-  const std::vector<nas::Genotype> cells = nas::cells_of(history, space);
-  struct Sums {
-    std::size_t entry = 0;
-    double squares = 0.0;  // of deviations from the mean so far (Welford 1962)
-  };
-  std::map<nas::Genotype, Sums> known;
-  std::vector<RankedCell> out;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const double value = history.rows[i].value;
-    if (merge) {
-      const auto [at, added] = known.try_emplace(cells[i], Sums{out.size(), 0.0});
-      if (!added) {
-        RankedCell& entry = out[at->second.entry];
-        const double off = value - entry.mean;
-        entry.mean += off / static_cast<double>(++entry.count);
-        at->second.squares += off * (value - entry.mean);
-        entry.deviation = std::sqrt(at->second.squares / static_cast<double>(entry.count - 1));
-        continue;
-      }
-    }
-    out.push_back(
-        {space.text(cells[i]), static_cast<int>(cells[i].blocks.size()), static_cast<std::int64_t>(i), 1, value, 0.0});
+std::vector<RankedCell> ranked_cells(nas::History history, const nas::SearchSpace& space, bool merge) {
+  nas::canonicalize_rows(history, space);
+  auto& rows = history.rows;
+  std::vector<std::size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (merge) {
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return rows[a].cell != rows[b].cell ? rows[a].cell < rows[b].cell : a < b;
+    });
   }
+  std::vector<RankedCell> out;
+  double squares = 0.0;  // of deviations from the mean so far (Welford 1962)
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    nas::HistoryRow& row = rows[order[k]];
+    if (merge && k > 0 && out.back().cell == row.cell) {
+      RankedCell& entry = out.back();
+      const double off = row.value - entry.mean;
+      entry.mean += off / static_cast<double>(++entry.count);
+      squares += off * (row.value - entry.mean);
+      entry.deviation = std::sqrt(squares / static_cast<double>(entry.count - 1));
+      continue;
+    }
+    squares = 0.0;
+    out.push_back({std::move(row.cell), static_cast<std::int64_t>(order[k]), 1, row.value, 0.0});
+  }
+  std::sort(out.begin(), out.end(), [](const RankedCell& a, const RankedCell& b) { return a.first < b.first; });
   return out;
 }
 

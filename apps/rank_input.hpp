@@ -16,15 +16,15 @@ std::vector<std::string> history_files(const std::vector<std::string>& arguments
 
 /// A cell and all its lines, or one line.
 struct RankedCell {
-  std::string text;  ///< in seed notation
-  int blocks = 1;
+  nas::Genotype cell;      ///< canonical
   std::int64_t first = 0;  ///< 0-based line over all files where it stands first
   std::int64_t count = 1;  ///< lines
   double mean = 0.0;
   double deviation = 0.0;  ///< sample standard deviation; 0 for one line
 };
 
-/// In order of `first`; with `merge`, lines whose cells are the same network are one entry.
-std::vector<RankedCell> ranked_cells(const nas::History& history, bool merge);
+/// In order of `first`; with `merge`, lines whose cells are the same network are one entry. Takes the rows to pieces:
+/// histories may have millions of them.
+std::vector<RankedCell> ranked_cells(nas::History history, const nas::SearchSpace& space, bool merge);
 
 }  // namespace bnas::cli

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <set>
+#include <utility>
+
 #include "cli/chart.hpp"
 
 namespace bnas::cli {
@@ -12,6 +15,7 @@ constexpr double kLeft = 80.0;
 constexpr double kRight = 880.0;
 constexpr double kTop = 50.0;
 constexpr double kBottom = 500.0;
+constexpr std::size_t kMostDots = 20'000;  // beyond, only those that can be told apart
 
 std::string xml(std::string_view text) {
   std::string out;
@@ -85,7 +89,12 @@ std::string lines(const ChartSeries& series, const Scale& scale, const std::stri
 
 std::string dots(const ChartSeries& series, const Scale& scale) {
   std::string out;
+  std::set<std::pair<int, int>> taken;  // whole units: a dot on another one cannot be seen
   for (const ChartPoint& p : series.points) {
+    if (series.points.size() > kMostDots && p.high <= p.low &&
+        !taken.emplace(static_cast<int>(scale.x(p.x)), static_cast<int>(scale.y(p.y))).second) {
+      continue;
+    }
     const std::string ink = hex(shade_color(scale.frame.up(p.y)));
     if (p.high > p.low) {
       out += fmt::format("<path d=\"M{0:.1f} {1:.1f}V{2:.1f}\" stroke=\"{3}\" stroke-opacity=\"0.5\"/>\n", scale.x(p.x),

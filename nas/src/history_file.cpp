@@ -116,7 +116,7 @@ class HistoryParser {
     HistoryRow row;
     row.line = line_;
     if (!number(0, row.value) || !std::isfinite(row.value)) {
-      fail_field(0, "a number");
+      fail_field(0, line_ == 1 ? "a number; a history has no line of headings" : "a number");
     }
     for (std::size_t i = 1; i < fields_.size(); i += kPerBlock) {
       row.cell.blocks.push_back({input(i), operation(i + 1), input(i + 2), operation(i + 3)});
@@ -245,23 +245,37 @@ SpaceConfig space_of(const History& history) {
   return space;
 }
 
+namespace {
+
+Genotype canonical_cell(const HistoryRow& row, const SearchSpace& space) {
+  Genotype cell = row.cell;
+  if (space.config().kind == SpaceKind::flat) {
+    for (Block& b : cell.blocks) {
+      b.in0 = b.in1 = -1;
+    }
+  }
+  try {
+    return space.canonical(cell);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::bad_data, fmt::format("line {} of the history: {}", row.line, error.what()));
+  }
+}
+
+}  // namespace
+
 std::vector<Genotype> cells_of(const History& history, const SearchSpace& space) {
   std::vector<Genotype> cells;
   cells.reserve(history.rows.size());
   for (const HistoryRow& row : history.rows) {
-    Genotype cell = row.cell;
-    if (space.config().kind == SpaceKind::flat) {
-      for (Block& b : cell.blocks) {
-        b.in0 = b.in1 = -1;
-      }
-    }
-    try {
-      cells.push_back(space.canonical(cell));
-    } catch (const Error& error) {
-      throw Error(ErrorKind::bad_data, fmt::format("line {} of the history: {}", row.line, error.what()));
-    }
+    cells.push_back(canonical_cell(row, space));
   }
   return cells;
+}
+
+void canonicalize_rows(History& history, const SearchSpace& space) {
+  for (HistoryRow& row : history.rows) {
+    row.cell = canonical_cell(row, space);
+  }
 }
 
 }  // namespace bnas::nas

@@ -259,6 +259,22 @@ class Rank(Case):
         os.rename(self.path("z.csv"), self.path("run/train_history.csv"))
         self.assertEqual(json.loads(self.rank("run", "--json").stdout)["files"], ["run/train_history.csv"])
 
+    def test_files_of_many_lines(self):
+        # Beyond 20,000 dots those that cannot be told apart are left out, and names are not written.
+        lines = [f"0.{i * 7919 % 50:02d},{i % 2 - 2},a{i % 7},{i // 2 % 2 - 2},b{i // 4 % 11}\r\n" for i in range(60000)]
+        self.write("scores_1.csv", "".join(lines))
+        done = self.rank("scores_1.csv", "--each", "--top", "1", "--svg", "a.svg", "--png", "a.png")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("60000 lines, 60000 cells", done.stdout)
+        svg = self.read("a.svg")
+        self.assertTrue(30000 < svg.count("<circle") <= 802 * 50)
+        self.assertNotIn("<title>", svg)
+        self.assertEqual(json.loads(self.rank("scores_1.csv", "--json", "--top", "1").stdout)["cells"], 2 * 2 * 7 * 11)
+        self.write("one.csv", "0.5,0,a,0,b\n")
+        self.assertIn("1 line, 1 cell\n", self.rank("one.csv").stdout)
+        self.write("head.csv", "reward,in1,op1,in2,op2\n0.5,0,a,0,b\n")
+        self.refused(65, ["head.csv"], "head.csv:1: field 1 is 'reward'", "no line of headings", program="bnas_rank")
+
     def test_drawings(self):
         self.write("h.csv", HISTORY)
         self.assertEqual(self.rank("h.csv", "--svg", "a.svg", "--png", "a.png", "--sort").returncode, 0)

@@ -43,5 +43,7 @@ SpaceConfig space_of(const History& history);
 
 /// Canonical cells of the rows, in their order. bad_data Error with the line for a row that is no cell of `space`.
 std::vector<Genotype> cells_of(const History& history, const SearchSpace& space);
+/// The same in place: for histories of millions of rows.
+void canonicalize_rows(History& history, const SearchSpace& space);
 
 }  // namespace bnas::nas
