@@ -26,7 +26,7 @@ struct Group {
   std::string label;
   Config config;
   std::vector<std::string> runs;
-  std::vector<std::vector<double>> curves;  // best so far, by children
+  std::vector<std::vector<double>> curves;  // best so far, by whole trainings
   std::size_t children = 0;                 // of the shortest curve
 
   /// Mean and sample standard deviation over seeds after `count` children.
@@ -52,7 +52,7 @@ void add_run(std::vector<Group>& groups, const fs::path& root) {
   Config config;
   Origins origins;
   read_config_file(config, origins, root / "config.toml");
-  std::vector<double> curve = nas::best_so_far(nas::open_sqlite_store(root / "run.sqlite", true)->trials());
+  std::vector<double> curve = nas::best_by_budget(nas::open_sqlite_store(root / "run.sqlite", true)->trials());
   if (curve.empty()) {
     throw Error(ErrorKind::usage, root.string() + " has measured no child yet; leave it out, or let it run");
   }
@@ -128,7 +128,10 @@ std::string table(const std::vector<Group>& groups, std::size_t budget) {
 }
 
 Chart chart_of(const std::vector<Group>& groups) {
-  Chart chart{"Best validation accuracy so far, mean and deviation of seeds", "children", "accuracy", {}};
+  Chart chart{"Best validation accuracy so far, mean and deviation of seeds",
+              "children (short trainings count their share)",
+              "accuracy",
+              {}};
   for (const Group& group : groups) {
     ChartSeries& line = chart.series.emplace_back();
     line.name = group.label;

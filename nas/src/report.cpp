@@ -9,6 +9,7 @@
 #include <set>
 
 #include "bnas/core/error.hpp"
+#include "bnas/nas/measured_rewards.hpp"
 #include "bnas/nas/search_loop.hpp"
 
 namespace bnas::nas {
@@ -98,6 +99,20 @@ std::vector<double> best_so_far(const std::vector<Trial>& trials) {
     best.push_back(best.empty() ? reward : std::max(best.back(), reward));
   }
   return best;
+}
+
+std::vector<double> best_by_budget(const std::vector<Trial>& trials) {
+  const std::vector<double> best = best_so_far(trials);
+  const std::int64_t whole = std::max(1, whole_epochs(trials));
+  std::vector<double> curve;
+  std::int64_t epochs = 0;
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    epochs += trials[i].budget.epochs;
+    const auto trainings = static_cast<std::size_t>((epochs + whole - 1) / whole);
+    curve.resize(std::max<std::size_t>(trainings, 1), best[i]);
+    curve.back() = best[i];
+  }
+  return curve;
 }
 
 std::string metrics_json(const TrialStore& store) {

@@ -83,6 +83,21 @@ TEST(Report, BestSoFarEndsBeforeTheFirstOpenTrial) {
   EXPECT_EQ(best_so_far(trials), (std::vector<double>{0.5, 0.5}));
 }
 
+TEST(Report, ShortTrainingsCountTheirShareOfABudget) {
+  std::vector<Trial> trials(6);
+  const int epochs[] = {4, 4, 2, 1, 2, 4};
+  const double rewards[] = {0.1, 0.3, 0.2, 0.6, 0.5, 0.7};
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    trials[i].status = TrialStatus::done;
+    trials[i].budget.epochs = epochs[i];
+    trials[i].reward = rewards[i];
+  }
+  // Of 4, 8, 10, 11, 13 and 17 epochs, where a whole training takes 4.
+  EXPECT_EQ(best_by_budget(trials), (std::vector<double>{0.1, 0.3, 0.6, 0.6, 0.7}));
+  EXPECT_EQ(best_by_budget({trials.begin(), trials.begin() + 2}), best_so_far({trials.begin(), trials.begin() + 2}));
+  EXPECT_TRUE(best_by_budget({}).empty());
+}
+
 TEST(Report, OfAnEmptyStoreAndADamagedState) {
   const test::Scratch scratch;
   const auto store = open_sqlite_store(scratch.path() / "run.sqlite");

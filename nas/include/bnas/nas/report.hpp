@@ -20,5 +20,8 @@ std::string metrics_json(const TrialStore& store);
 
 /// The best reward after each of the trials before the first unfinished one, in generation order; 0 before any is done.
 std::vector<double> best_so_far(const std::vector<Trial>& trials);
+/// The same by cost: entry n is the best reward after as many epochs as n + 1 whole trainings take. Without short
+/// trainings both are equal.
+std::vector<double> best_by_budget(const std::vector<Trial>& trials);
 
 }  // namespace bnas::nas
