@@ -118,7 +118,7 @@ __global__ void __launch_bounds__(kThreads) binary_depthwise_conv2d_sliced_kerne
   for (int i = thread; i < taps * words; i += kThreads) {
     weights[i] = args.w[std::int64_t{i / words} * d.o + part.o + i % words];
   }
-  for_each_patch_word(d, t, part, part.o, words, 1, [&](int pixel, int word, std::int64_t where, int) {
+  for_each_patch_word(d, t, part, part.o, words, [&](int pixel, int word, std::int64_t where) {
     patch[word * plane + pixel] = where < 0 ? 0U : args.x[where];
     if (word == 0) {
       inside[pixel] = where >= 0 || d.pad_value == PadValue::one ? ~0U : 0U;

@@ -263,11 +263,11 @@ TEST(BinaryConv2dPlan, ChoosesByChannelsAndCapability) {
   EXPECT_STREQ(binary_conv2d_info(chosen(64, 75)).variant, "tensor_b1: mma m8n8k128 xor.popc");
   EXPECT_STREQ(binary_conv2d_info(chosen(64, 90)).variant, "tensor_b1: mma m16n8k256 and.popc");
   EXPECT_STREQ(binary_conv2d_info(chosen(64, 120)).variant, "tensor_s8: mma m16n8k32 s8");
-  // The bytes of a 21 x 21 window do not fit beside each other: the plan falls back to bits.
-  Conv2dDims large = same_3x3(1, 30, 30, 64, 32);
+  Conv2dDims large = same_3x3(1, 60, 60, 64, 32);
   large.kh = large.kw = 21;
-  EXPECT_EQ(plan_binary_conv2d(large, 120).variant, BinaryConvVariant::popcount);
-  EXPECT_EQ(plan_binary_conv2d(large, 120, BinaryConvVariant::tensor_s8).status.code, StatusCode::unsupported);
+  EXPECT_EQ(plan_binary_conv2d(large, 120).variant, BinaryConvVariant::tensor_s8);
+  large.kh = large.kw = 40;  // beyond shared memory
+  EXPECT_EQ(plan_binary_conv2d(large, 120).status.code, StatusCode::unsupported);
 }
 
 TEST(BinaryConv2dPlan, RefusesWhatNoKernelTakes) {

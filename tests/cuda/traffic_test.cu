@@ -23,7 +23,7 @@ int compute_capability() {
 }
 
 /// (bytes moved, least possible); sectors of 32 bytes, as the memory system moves them.
-std::pair<double, double> traffic(const Conv2dDims& d) {
+std::pair<double, double> traffic(const Conv2dDims& d, int capability) {
   const auto words = static_cast<std::size_t>(words_for(d.c));
   const std::vector<Word> x(static_cast<std::size_t>(d.n * d.h * d.w) * words, 0x5U);
   const std::vector<Word> w(static_cast<std::size_t>(d.o * d.kh * d.kw) * words, 0x3U);
@@ -33,7 +33,7 @@ std::pair<double, double> traffic(const Conv2dDims& d) {
   const auto dw = DeviceBuffer<Word>::input(w);
   const auto y = DeviceBuffer<unsigned char>::output(y_bytes);
   const TestStream stream;
-  const BinaryConvPlan plan = plan_binary_conv2d(d, compute_capability());
+  const BinaryConvPlan plan = plan_binary_conv2d(d, capability);
   require_ok(plan.status);
   BnasEmuCounters before{}, after{};  // differences, since the report at exit wants the sums of the whole program
   std::uint64_t launches_before = 0, launches = 0;
@@ -51,14 +51,19 @@ TEST(Traffic, PackedConvolutionMovesLittleMoreThanItMust) {
   if (bnas_emu_present() == 0) {
     GTEST_SKIP() << "counted by the emulator alone";
   }
-  for (const Conv2dDims& dims : {same(8, 14, 32, 32, 3), same(4, 14, 64, 64, 3), same(4, 28, 24, 24, 5),
-                                 same(8, 14, 16, 16, 3), same(16, 7, 24, 24, 3), same(16, 4, 32, 32, 3)}) {
-    const auto [moved, least] = traffic(dims);
-    // From sm_100 on bits become bytes in shared memory: where channels are many, smaller tiles read more halo.
-    const double most = compute_capability() >= 100 && dims.c >= 64 ? 1.5 : 1.3;
-    EXPECT_GE(moved, least);
-    EXPECT_LE(moved, most * least) << dims.n << " x " << dims.h << " x " << dims.c << " -> " << dims.o << ", "
-                                   << dims.kh << ": " << moved / least;
+  // What is planned for another GPU runs here too; but one without 1-bit instructions only what is planned for such.
+  for (const int capability : {75, 80, 90, 100, 120}) {
+    if (compute_capability() >= 100 && capability < 100) {
+      continue;
+    }
+    for (const Conv2dDims& dims :
+         {same(8, 14, 32, 32, 3), same(4, 14, 64, 64, 3), same(4, 28, 64, 64, 3), same(4, 28, 24, 24, 5),
+          same(8, 14, 16, 16, 3), same(16, 7, 24, 24, 3), same(16, 4, 32, 32, 3)}) {
+      const auto [moved, least] = traffic(dims, capability);
+      EXPECT_GE(moved, least);
+      EXPECT_LE(moved, 1.3 * least) << dims.n << " x " << dims.h << " x " << dims.c << " -> " << dims.o << ", "
+                                    << dims.kh << " on " << capability << ": " << moved / least;
+    }
   }
 }
 

@@ -84,8 +84,8 @@ struct ConvBlock {
 
   /// Bits outside the image are 0.
   __device__ void stage_patch(const Chunk& chunk) const {
-    for_each_patch_word(args.dims, args.tile, part, chunk.first, chunk.words, 1,
-                        [&](int pixel, int word, std::int64_t where, int) {
+    for_each_patch_word(args.dims, args.tile, part, chunk.first, chunk.words,
+                        [&](int pixel, int word, std::int64_t where) {
                           patch()[word * args.layout.plane + pixel] = where < 0 ? 0U : args.x[where];
                         });
   }

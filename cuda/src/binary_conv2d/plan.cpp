@@ -45,7 +45,7 @@ void choose_words(const BinaryConvPolicy& policy, BinaryConvPlan& plan) {
 
 BinaryConvPolicy binary_conv2d_policy(BinaryConvVariant variant, int /*compute_capability*/) {
   BinaryConvPolicy policy;
-  if (variant == BinaryConvVariant::tensor_b1) {
+  if (variant != BinaryConvVariant::popcount) {
     policy.filters = 64;
   }
   return policy;
@@ -56,20 +56,12 @@ BinaryConvPlan plan_binary_conv2d(const Conv2dDims& dims, int compute_capability
 }
 
 BinaryConvPlan plan_binary_conv2d(const Conv2dDims& dims, int compute_capability, BinaryConvVariant variant) {
-  const auto plan_of = [&](BinaryConvVariant v) {
-    return plan_binary_conv2d(dims, compute_capability, v, binary_conv2d_policy(v, compute_capability));
-  };
-  if (variant != BinaryConvVariant::automatic) {
-    return plan_of(variant);
+  if (variant == BinaryConvVariant::automatic) {
+    variant = dims.c < BinaryConvPolicy{}.tensor_channels ? BinaryConvVariant::popcount
+              : compute_capability < kFirstWithoutBits    ? BinaryConvVariant::tensor_b1
+                                                          : BinaryConvVariant::tensor_s8;
   }
-  if (dims.c >= BinaryConvPolicy{}.tensor_channels) {
-    const bool bits = compute_capability < kFirstWithoutBits;
-    const BinaryConvPlan plan = plan_of(bits ? BinaryConvVariant::tensor_b1 : BinaryConvVariant::tensor_s8);
-    if (plan.status.ok()) {  // not for a large kernel's bytes
-      return plan;
-    }
-  }
-  return plan_of(BinaryConvVariant::popcount);
+  return plan_binary_conv2d(dims, compute_capability, variant, binary_conv2d_policy(variant, compute_capability));
 }
 
 BinaryConvPlan plan_binary_conv2d(const Conv2dDims& dims, int compute_capability, BinaryConvVariant variant,

@@ -10,8 +10,8 @@ namespace bnas::cuda {
 
 inline constexpr int kMostThreads = 128;      // of a block: leaves registers for 32 accumulators and their operands
 inline constexpr int kLeastBlocks = 4;        // per multiprocessor
-inline constexpr int kFragmentWords = 8;      // K words of one 1-bit tensor instruction, m16n8k256
-inline constexpr int kBytesPerWord = 32;      // a word of bits expanded to a byte each
+inline constexpr int kBitFragmentWords = 8;   // K words of one 1-bit tensor instruction, m16n8k256
+inline constexpr int kByteFragmentWords = 4;  // K words that a lane of tensor_s8 loads at once
 inline constexpr int kPopcountWeightPad = 4;  // words: rows of weights start 4 banks apart, 16-byte aligned
 inline constexpr int kOutputPad = 16;         // bytes: rows of the output tile start in different banks
 
@@ -21,32 +21,29 @@ struct SharedLayout {
   int output_row = 0;      // bytes from pixel to pixel of the output tile
   int pixels = 0;          // three int arrays of tile.pixels(): patch offset, output offset, valid window
   int offsets = 0;         // int per K word: from a pixel's first input to this tap and word
-  int patch = 0;           // words [word][pixel], tensor_b1 with a plane of zeros behind; tensor_s8: 32 bytes per word
-  int weights = 0;         // popcount [k][filter]; tensor_b1 in fragment order; tensor_s8 [k][filter][32 bytes]
+  int patch = 0;           // words [word][pixel], on tensor cores with a plane of zeros behind
+  int weights = 0;         // popcount [k][filter]; on tensor cores [fragment][filter][word]
   int ones = 0;            // u16 [kh + 1][kw + 1][filter]: summed-area table of the weights' 1 bits
   int output = 0;          // dots [pixel][filter]
   std::int64_t bytes = 0;  // of all
 
   SharedLayout(const Conv2dDims& d, const ConvTile& t, BinaryConvVariant variant) {
-    const bool expanded = variant == BinaryConvVariant::tensor_s8;
-    const bool fragments = variant == BinaryConvVariant::tensor_b1;
-    const std::int64_t element = expanded ? kBytesPerWord : static_cast<int>(sizeof(Word));
-    const std::int64_t k = std::int64_t{d.kh} * d.kw * t.words;
-    const std::int64_t k_padded = (k + kFragmentWords - 1) / kFragmentWords * kFragmentWords;
+    const bool fragments = variant != BinaryConvVariant::popcount;
+    const bool bits = variant == BinaryConvVariant::tensor_b1;
+    const int fragment = bits ? kBitFragmentWords : fragments ? kByteFragmentWords : 1;
+    const std::int64_t k = (std::int64_t{d.kh} * d.kw * t.words + fragment - 1) / fragment * fragment;
     plane = t.patch_pixels();
-    if (fragments && t.words > 1) {
+    if (bits && t.words > 1) {
       // A fragment reads 8 pixels of up to 4 planes at once: planes 16 banks apart where there are two, else 8.
       plane = (plane + kWordBits - 1) / kWordBits * kWordBits + (t.words == 2 ? 16 : 8);
     }
     weight_row = t.filters + kPopcountWeightPad;
     output_row = static_cast<int>(aligned(t.filters * dot_bytes(std::int64_t{d.kh} * d.kw * d.c))) + kOutputPad;
-    const std::int64_t weight_words =
-        variant == BinaryConvVariant::popcount ? k * weight_row : (fragments ? k_padded : k) * t.filters;
     pixels = place(std::int64_t{3} * t.pixels() * sizeof(int));
-    offsets = place(k_padded * static_cast<int>(sizeof(int)));
-    patch = place(std::int64_t{t.words + (fragments ? 1 : 0)} * plane * element);
-    weights = place(weight_words * element);
-    ones = place(expanded ? 0 : std::int64_t{d.kh + 1} * (d.kw + 1) * t.filters * sizeof(std::uint16_t));
+    offsets = place(k * static_cast<int>(sizeof(int)));
+    patch = place(std::int64_t{t.words + (fragments ? 1 : 0)} * plane * sizeof(Word));
+    weights = place(k * (fragments ? t.filters : weight_row) * sizeof(Word));
+    ones = place(std::int64_t{d.kh + 1} * (d.kw + 1) * t.filters * sizeof(std::uint16_t));
     output = place(std::int64_t{t.pixels()} * output_row);
   }
 

@@ -6,76 +6,47 @@
 namespace bnas::cuda {
 namespace {
 
-/// Bytes +1 and -1 of four bits, lowest bit first; 0 for the bits that `used` lacks.
-__device__ Word expand(Word bits, Word used) {
-  // Bit i of a nibble moves to byte i: i + 7 i = 8 i.
-  const auto spread = [](Word nibble) { return (nibble & 15U) * 0x00204081U & 0x01010101U; };
-  const Word minus = spread(bits);
-  return (minus * 0xFFU | 0x01010101U) & spread(used) * 0xFFU;
-}
+/// Bits stay packed in shared memory and become bytes of 0 and 1 in registers. The order of bits along K is free while
+/// both operands have the same: lane `quad` takes bits 8 i + 2 quad and 8 i + 2 quad + 1 of a word, i = 0 to 3.
+struct ByteProduct {
+  static constexpr int kWords = kByteFragmentWords;
+  static constexpr bool kIsAnd = true;
+  static constexpr Word kOneBytes = 0x01010101U;
 
-/// The half of a word that begins at bit `from`: 16 bytes.
-__device__ uint4 expand_half(Word bits, Word used, int from) {
-  const auto four = [&](int i) { return expand(bits >> (from + 4 * i), used >> (from + 4 * i)); };
-  return {four(0), four(1), four(2), four(3)};
-}
+  static __device__ int place(int word) { return word; }
 
-/// Bits in use of channel word `word`.
-__device__ Word used_bits(const Conv2dDims& d, int word) {
-  return word + 1 == static_cast<int>(words_for(d.c)) ? tail_mask(d.c) : ~0U;
-}
+  static __device__ void accumulate(TensorTile& tile, int (&ones)[4], const Word* above, const Word* below,
+                                    const int* offsets, const Word* weights) {
+    const auto [x, y, z, w] = *reinterpret_cast<const int4*>(offsets);
+    const int offset[kWords] = {x, y, z, w};
+    Word a[kWords][4];
+#pragma unroll
+    for (int k = 0; k < kWords; ++k) {
+      const Word top = above[offset[k]] >> 2 * tile.quad;
+      const Word bottom = below[offset[k]] >> 2 * tile.quad;
+      a[k][0] = top & kOneBytes, a[k][1] = bottom & kOneBytes;
+      a[k][2] = top >> 1 & kOneBytes, a[k][3] = bottom >> 1 & kOneBytes;
+      mma_s8(ones, a[k], {kOneBytes, kOneBytes});  // a column of ones
+    }
+#pragma unroll
+    for (int i = 0; i < kColumns; ++i) {
+      const uint4 four = *reinterpret_cast<const uint4*>(weights + tile.column[i] * kWords);
+      const Word word[kWords] = {four.x, four.y, four.z, four.w};
+#pragma unroll
+      for (int k = 0; k < kWords; ++k) {
+        const Word bits = word[k] >> 2 * tile.quad;
+        const Word b[2] = {bits & kOneBytes, bits >> 1 & kOneBytes};
+        mma_s8(tile.c[i], a[k], b);
+      }
+    }
+  }
+};
 
-/// Bytes outside the image are 0 with zero padding, so that the sums are the dot products: nothing to correct.
 template <class T>
 __global__ void __launch_bounds__(kMostThreads, kLeastBlocks)
     binary_conv2d_tensor_s8_kernel(const __grid_constant__ BinaryConvArgs args) {
   extern __shared__ uint4 shared[];
-  const ConvBlock<T> block(args, reinterpret_cast<unsigned char*>(shared));
-  auto* patch = reinterpret_cast<uint4*>(block.patch());
-  auto* weights = reinterpret_cast<uint4*>(block.weights());
-  const int filters = args.tile.filters;
-  const int words = static_cast<int>(words_for(args.dims.c));
-  for (int first = 0; first < words; first += args.tile.words) {
-    const Chunk chunk(args.dims, args.tile.words, first);
-    block.stage_offsets(chunk);
-    for_each_patch_word(args.dims, args.tile, block.part, first, chunk.words, 2,
-                        [&](int pixel, int word, std::int64_t where, int half) {
-                          const bool counts = where >= 0 || args.dims.pad_value == PadValue::one;
-                          patch[(word * args.layout.plane + pixel) * 2 + half] =
-                              expand_half(where >= 0 ? args.x[where] : 0U,
-                                          counts ? used_bits(args.dims, first + word) : 0U, half * 16);
-                        });
-    block.for_each_weight(chunk, chunk.k(), [&](int k, int filter, Word word) {
-      const Word used = used_bits(args.dims, first + k % chunk.words);
-      weights[(k * filters + filter) * 2] = expand_half(word, used, 0);
-      weights[(k * filters + filter) * 2 + 1] = expand_half(word, used, 16);
-    });
-    __syncthreads();
-    for_each_tile(block.part.pixels(), block.part.filters, [&](TensorTile& tile) {
-      // 8 bytes per load: a word of 32 channels is 4 of them, one per quad.
-      const auto* a8 = reinterpret_cast<const uint2*>(patch) + tile.quad;
-      const uint2* above = a8 + block.pixels.patch[tile.pixel[0]] * 4;
-      const uint2* below = a8 + block.pixels.patch[tile.pixel[1]] * 4;
-      const uint2* w = reinterpret_cast<const uint2*>(weights) + (tile.first_filter + tile.row) * 4 + tile.quad;
-      for (int k = 0; k < chunk.k(); ++k) {
-        const int offset = block.offsets()[k] * 4;
-        const uint2 top = above[offset];
-        const uint2 bottom = below[offset];
-        const Word a[4] = {top.x, bottom.x, top.y, bottom.y};
-#pragma unroll
-        for (int i = 0; i < kColumns; ++i) {
-          const uint2 both = w[tile.column[i] * 4];
-          const Word b[2] = {both.x, both.y};
-          mma_s8(tile.c[i], a, b);
-        }
-        w += filters * 4;
-      }
-      tile.for_each(block.part.pixels(),
-                    [&](int half, int filter, int dot) { block.keep(chunk, tile.pixel[half], filter, dot); });
-    });
-    __syncthreads();
-  }
-  block.finish();
+  tensor_conv2d<ByteProduct>(ConvBlock<T>(args, reinterpret_cast<unsigned char*>(shared)));
 }
 
 }  // namespace

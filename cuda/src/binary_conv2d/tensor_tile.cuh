@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How warps share the outputs of a block on tensor cores: 16 pixels x 32 filters at a time.
+// What the variants on tensor cores share: bits in shared memory, and 16 pixels x 32 filters for a warp at a time.
 #pragma once
 
 #include "binary_conv2d/block.cuh"
@@ -64,6 +64,68 @@ __device__ void for_each_tile(int pixels, int filters, Visit visit) {
     TensorTile tile(unit, pixels, filters);
     visit(tile);
   }
+}
+
+/// Where word `k` of a filter lies: [k / kWords][filter][kWords], in the order that Product wants within a fragment.
+template <class Product>
+__device__ int fragment_index(int k, int filter, int filters) {
+  return (k / Product::kWords * filters + filter) * Product::kWords + Product::place(k % Product::kWords);
+}
+
+/// The convolution of a block. Product::accumulate(tile, ones, above, below, offsets, weights) adds the products of
+/// kWords words to tile.c, and the 1 bits of both pixels to ones[0] and ones[2] where kIsAnd; words beyond K are 0.
+/// AND form: dot = 4 pop(a & w) - 2 pop(a) + K_v - 2 pop(w inside), where zeros outside the image and beyond K drop
+/// out. XOR form: dot = K_v - 2 (pop(a ^ w) - pop(w outside)).
+template <class Product, class T>
+__device__ void tensor_conv2d(const ConvBlock<T>& block) {
+  const BinaryConvArgs& args = block.args;
+  const Word* patch = block.patch();
+  const Word* weights = block.weights();
+  const int* offsets = block.offsets();
+  const int filters = args.tile.filters;
+  const int zeros = args.tile.words * args.layout.plane;  // the plane that K words beyond the last one read
+  const int words = static_cast<int>(words_for(args.dims.c));
+  for (int i = static_cast<int>(threadIdx.x); i < args.layout.plane; i += static_cast<int>(blockDim.x)) {
+    block.patch()[zeros + i] = 0U;
+  }
+  for (int first = 0; first < words; first += args.tile.words) {
+    const Chunk chunk(args.dims, args.tile.words, first);
+    const int padded = (chunk.k() + Product::kWords - 1) / Product::kWords * Product::kWords;
+    block.stage_offsets(chunk);
+    for (int i = chunk.k() + static_cast<int>(threadIdx.x); i < padded; i += static_cast<int>(blockDim.x)) {
+      block.offsets()[i] = zeros;
+    }
+    block.stage_patch(chunk);
+    block.for_each_weight(chunk, padded, [&](int k, int filter, Word word) {
+      block.weights()[fragment_index<Product>(k, filter, filters)] = word;
+    });
+    __syncthreads();
+    block.sum_ones(chunk, [&](int k, int filter) { return weights[fragment_index<Product>(k, filter, filters)]; });
+    for_each_tile(block.part.pixels(), block.part.filters, [&](TensorTile& tile) {
+      const Word* above = patch + block.pixels.patch[tile.pixel[0]];
+      const Word* below = patch + block.pixels.patch[tile.pixel[1]];
+      const Word* w = weights + (tile.first_filter + tile.row) * Product::kWords;
+      int ones[4] = {};
+      for (int k = 0; k < padded; k += Product::kWords) {
+        Product::accumulate(tile, ones, above, below, offsets + k, w);
+        w += filters * Product::kWords;
+      }
+      Window valid[2];
+      for (int half = 0; half < 2; ++half) {
+        valid[half] = Window::unpacked(block.pixels.window[tile.pixel[half]]);
+      }
+      tile.for_each(block.part.pixels(), [&](int half, int filter, int count) {
+        const int taps = valid[half].taps();
+        const int all = block.ones_in_all(filter);
+        const int inside = taps == chunk.taps ? all : block.ones_in(valid[half], filter);
+        const int dot = Product::kIsAnd ? 4 * count - 2 * ones[2 * half] + taps * chunk.channels - 2 * inside
+                                        : dot_from_mismatches(taps * chunk.channels, count - (all - inside));
+        block.keep(chunk, tile.pixel[half], filter, dot);
+      });
+    });
+    __syncthreads();
+  }
+  block.finish();
 }
 
 }  // namespace bnas::cuda

@@ -85,26 +85,24 @@ struct PixelTable {
 };
 
 /// Calls visit(pixel, word, where) for this thread's share of the patch: `where` is the index of channel word
-/// first_word + `word` of that pixel in x, or -1 outside the image. `parts` threads share a word: visit's last argument
-/// counts them. Neighbouring threads read neighbouring words.
+/// first_word + `word` of that pixel in x, or -1 outside the image. Neighbouring threads read neighbouring words.
 template <class Visit>
 __device__ void for_each_patch_word(const Conv2dDims& d, const ConvTile& t, const BlockPart& part, int first_word,
-                                    int words, int parts, Visit visit) {
+                                    int words, Visit visit) {
   const int all_words = static_cast<int>(words_for(d.c));
   const int top = part.oy * d.stride_h - d.pad_h.begin;
   const int left = part.ox * d.stride_w - d.pad_w.begin;
-  const int per_pixel = words * parts;
-  const int count = part.images * t.patch_h * t.patch_w * per_pixel;
+  const int count = part.images * t.patch_h * t.patch_w * words;
   for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
-    const int pixel = i / per_pixel;
-    const int word = i % per_pixel / parts;
+    const int pixel = i / words;
+    const int word = i % words;
     const int row = pixel / t.patch_w;
     const int ix = left + pixel % t.patch_w;
     const int iy = top + row % t.patch_h;
     const int n = part.n + row / t.patch_h;
     const bool inside = iy >= 0 && iy < d.h && ix >= 0 && ix < d.w;
     const std::int64_t where = ((std::int64_t{n} * d.h + iy) * d.w + ix) * all_words + first_word + word;
-    visit(pixel, word, inside ? where : std::int64_t{-1}, i % parts);
+    visit(pixel, word, inside ? where : std::int64_t{-1});
   }
 }
 

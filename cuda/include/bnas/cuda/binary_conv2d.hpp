@@ -18,7 +18,7 @@ enum class BinaryConvVariant : std::uint8_t {
   automatic,  ///< chosen from shape and compute capability
   popcount,   ///< XOR and population count: few channels, any GPU
   tensor_b1,  ///< 1-bit tensor cores, up to compute capability 9.0: later ones have no such instruction
-  tensor_s8,  ///< bits expanded to -1 and +1 in 8 bits, integer tensor cores
+  tensor_s8,  ///< bits that become bytes in registers, 8-bit integer tensor cores
 };
 
 /// Sizes to tune.
