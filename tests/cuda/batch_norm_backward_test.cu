@@ -7,9 +7,12 @@
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/norm_oracle.hpp"
 #include "cuda/support/scratch_memory.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("BatchNormBackwardTest", "formula in double");
 
 constexpr float kEps = 1e-5F;
 

@@ -8,9 +8,14 @@
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/norm_oracle.hpp"
 #include "cuda/support/scratch_memory.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared =
+    testing_support::declare_oracle("BatchNorm", "formula in double, rounded once; signs equal") &&
+    testing_support::declare_oracle("BatchNormForward", "formula in double, rounded once; signs equal");
 
 constexpr float kEps = 1e-5F;
 constexpr float kMomentum = 0.75F;

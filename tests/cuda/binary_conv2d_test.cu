@@ -10,9 +10,12 @@
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/scratch_memory.hpp"
 #include "support/conv_oracle.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("BinaryConv2d", "definition in double, integers equal");
 
 using testing_support::conv_oracle;
 using testing_support::ConvShapes;

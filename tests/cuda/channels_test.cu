@@ -5,9 +5,12 @@
 
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("ConcatFloats", "host loops, equal");
 
 constexpr std::size_t kRows = 37;
 

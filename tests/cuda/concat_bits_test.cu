@@ -6,9 +6,12 @@
 #include "cuda/support/bits.hpp"
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("ConcatBits", "bit by bit on the host, equal");
 
 constexpr int kRows = 5;
 

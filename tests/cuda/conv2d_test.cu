@@ -9,9 +9,12 @@
 #include "bnas/cuda/handles.hpp"
 #include "cuda/support/conv2d_run.hpp"
 #include "gpu_emulator/runtime/emulator.h"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("Conv2d", "definition in double");
 
 constexpr auto kForward = Conv2dPass::forward;
 constexpr auto kInput = Conv2dPass::backward_input;

@@ -7,9 +7,12 @@
 
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("Dropout", "Philox numbers on the host, equal");
 
 using Floats = std::vector<float>;
 

@@ -8,9 +8,12 @@
 
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("Elementwise", "formula in double");
 
 // One, around a thread's four, around a block's 1024, several blocks.
 constexpr int kSizes[] = {1, 3, 4, 5, 1023, 1024, 1025, 5000};

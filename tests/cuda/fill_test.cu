@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "cuda/support/device_buffer.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("Fill", "the value itself");
 
 template <class T>
 class Fill : public testing::Test {};

@@ -8,9 +8,13 @@
 
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("GatherBatch", "host loops pixel by pixel, equal") &&
+                       testing_support::declare_oracle("AdvanceStep", "the schedule on the host, equal");
 
 using Floats = std::vector<float>;
 using Ints = std::vector<std::int32_t>;

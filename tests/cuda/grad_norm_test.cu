@@ -10,9 +10,12 @@
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
 #include "cuda/support/scratch_memory.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("GradNorm", "formula in double, rounded once");
 
 using Floats = std::vector<float>;
 

@@ -8,9 +8,12 @@
 
 #include "bnas/portable/philox.hpp"
 #include "cuda/support/device_buffer.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("LatentWeights", "bit by bit on the host, equal");
 
 /// A layer on the device with what must come of it, bit by bit from the definition.
 struct Layer {

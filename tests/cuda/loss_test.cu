@@ -10,9 +10,13 @@
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
 #include "cuda/support/scratch_memory.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("Classification", "formula in double") &&
+                       testing_support::declare_oracle("Regression", "formula in double");
 
 // Sums are in double: what is left is one rounding to float, and the order of double sums.
 constexpr double kRounding = 1.2e-7;

@@ -7,9 +7,14 @@
 
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("MixtureWeights", "formula in double and its differences") &&
+                       testing_support::declare_oracle("BroadcastEntry", "host loops") &&
+                       testing_support::declare_oracle("EntropyGradient", "differences of the formula in double");
 
 using Floats = std::vector<float>;
 

@@ -11,9 +11,13 @@
 #include "cuda/support/bits.hpp"
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared =
+    testing_support::declare_oracle("Optimizer", "formula in double; scalar rule on the host, equal");
 
 using Floats = std::vector<float>;
 

@@ -5,9 +5,13 @@
 
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("PixelGrid", "host loops, equal") &&
+                       testing_support::declare_oracle("DropSamples", "Philox numbers on the host, equal");
 
 /// Index into the whole of every unit of the part.
 std::vector<std::size_t> sources(const PixelGridDims& d, std::size_t units) {

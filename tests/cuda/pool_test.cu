@@ -8,9 +8,12 @@
 #include "cuda/support/bits.hpp"
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("Pool", "host loops over windows, equal");
 
 // Windows that tell mistakes apart: SAME on odd and even images, overlap, gaps between windows, skipped pixels, the
 // whole image, one row or column, padding as wide as the window less one tap, more than one tile of 8x8 pixels.

@@ -5,9 +5,14 @@
 
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("AddBias", "host loops, equal") &&
+                       testing_support::declare_oracle("SumRows", "host loops with exact sums") &&
+                       testing_support::declare_oracle("Rows", "host loops with exact sums");
 
 struct Size {
   int rows, columns;

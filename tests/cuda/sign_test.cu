@@ -9,9 +9,14 @@
 #include "cuda/support/bits.hpp"
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("Sign", "bit by bit on the host, equal") &&
+                       testing_support::declare_oracle("MaskBackward", "host loops, equal") &&
+                       testing_support::declare_oracle("SignBackward", "formula in double");
 
 constexpr int kRows = 7;  // odd, so that the last warp is not full
 // Around a quad of channels, half a word, one and two words, and a row that is no multiple of 4 floats.

@@ -14,9 +14,13 @@
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
 #include "cuda/support/scratch_memory.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("SortedShuffle", "std::sort of Philox numbers, equal") &&
+                       testing_support::declare_oracle("TopK", "std::stable_sort, equal");
 
 using Floats = std::vector<float>;
 using Ints = std::vector<std::int32_t>;

@@ -6,10 +6,13 @@
 
 #include "bnas/core/kernels/mixture.hpp"
 #include "bnas/core/kernels/weights.hpp"
+#include "support/declared_oracle.hpp"
 #include "support/device_data.hpp"
 
 namespace bnas::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("MixtureKernels", "differences of the formula in double");
 
 class MixtureKernels : public testing::TestWithParam<Device> {
  protected:

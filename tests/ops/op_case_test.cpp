@@ -12,11 +12,14 @@
 #include "bnas/core/kernel_table.hpp"
 #include "bnas/core/kernels/elementwise.hpp"
 #include "bnas/core/step_feed.hpp"
+#include "support/declared_oracle.hpp"
 #include "support/device_data.hpp"
 #include "support/op_case.hpp"
 
 namespace bnas::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("OpCaseTest", "operation in float64, differences for gradients");
 
 /// A case on a device.
 struct Run {

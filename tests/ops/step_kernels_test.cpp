@@ -8,10 +8,13 @@
 #include "bnas/core/error.hpp"
 #include "bnas/core/kernels/optim.hpp"
 #include "bnas/core/step_feed.hpp"
+#include "support/declared_oracle.hpp"
 #include "support/device_data.hpp"
 
 namespace bnas::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("StepKernels", "figures by hand");
 
 using Values = std::vector<double>;
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every kernel of the library must be executed by the tests on the emulator: runs the test programs with the emulator's
-report, prints a table of kernels with launches, warp instructions and the programs that ran them (each compares with
-loops in float64 or integers written from the definition), and fails where a kernel was never launched.
+"""Every kernel of the library must be executed by the tests on the emulator, and what it computes be compared with an
+oracle: runs the test programs with the emulator's report and prints a table of kernels with launches, warp
+instructions, the oracles that the suites declare (support/declared_oracle.hpp) and the programs. Fails where a kernel
+was never launched, or only by suites without an oracle.
 
-usage: coverage_test.py LIBRARY PROGRAM...     (PROGRAM: a test program, or one with :FILTER of GoogleTest)
+usage: coverage_test.py TABLE LIBRARY PROGRAM...
+
+TABLE is the file that is written; PROGRAM a test program, or one with :FILTER of GoogleTest.
 """
 import collections
 import json
@@ -31,13 +34,41 @@ def run(program, report, capability):
         sys.exit(f"{path} failed on compute capability {capability}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
 
 
+class Table:
+    """What a report's lines say of the kernels that are wanted."""
+
+    def __init__(self, wanted):
+        self.wanted = sorted(wanted)
+        self.launches, self.instructions = collections.Counter(), collections.Counter()
+        self.oracles = collections.defaultdict(set)  # kernel: (oracle, program)
+
+    def add(self, program, entry):
+        found = FAMILY.search(entry["kernel"])
+        if found is None:
+            return
+        self.launches[found[1]] += entry["launches"]
+        self.instructions[found[1]] += entry["warp_instructions"]
+        if entry["note"]:
+            self.oracles[found[1]].add((entry["note"], program))
+
+    def text(self):
+        yield f"{'kernel':<40}{'launches':>9}{'warp instructions':>19}  compared with (by)"
+        for kernel in self.wanted:
+            compared = ", ".join(f"{oracle} ({program})" for oracle, program in sorted(self.oracles[kernel]))
+            yield f"{kernel:<40}{self.launches[kernel]:>9}{self.instructions[kernel]:>19}  {compared or '-'}"
+
+    def complaints(self):
+        never = [kernel for kernel in self.wanted if not self.launches[kernel]]
+        unchecked = [kernel for kernel in self.wanted if self.launches[kernel] and not self.oracles[kernel]]
+        return [f"{what}: {', '.join(kernels)}" for what, kernels in
+                (("never executed", never), ("compared with no oracle", unchecked)) if kernels]
+
+
 def main():
-    library, *programs = sys.argv[1:]
+    written, library, *programs = sys.argv[1:]
     kernels, embedded = cubin.read(pathlib.Path(library))
     generations = [a for a in GENERATIONS if a in embedded["ptx"]]
-    wanted = {kernel.family for kernel in kernels if kernel.name.startswith("bnas::")}
-    launches, instructions = collections.Counter(), collections.Counter()
-    by = collections.defaultdict(set)
+    table = Table({kernel.family for kernel in kernels if kernel.name.startswith("bnas::")})
     with tempfile.TemporaryDirectory(prefix="bnas-coverage-") as scratch:
         for program in programs:
             name = pathlib.Path(program.partition(":")[0]).name
@@ -45,20 +76,13 @@ def main():
                 report = pathlib.Path(scratch) / f"{name}-{generation}.jsonl"
                 run(program, report, f"{generation // 10}.{generation % 10}")
                 for line in report.read_text().splitlines():
-                    entry = json.loads(line)
-                    found = FAMILY.search(entry["kernel"])
-                    if found is not None:
-                        launches[found[1]] += entry["launches"]
-                        instructions[found[1]] += entry["warp_instructions"]
-                        by[found[1]].add(name)
-    print(f"{'kernel':<48}{'launches':>10}{'warp instructions':>20}  executed by")
-    for family in sorted(wanted):
-        print(f"{family:<48}{launches[family]:>10}{instructions[family]:>20}  {', '.join(sorted(by[family]))}")
-    never = sorted(family for family in wanted if launches[family] == 0)
-    if never:
-        sys.exit(f"never executed: {', '.join(never)}")
-    print(f"{len(wanted)} kernels, all executed")
+                    table.add(name, json.loads(line))
+    verdict = table.complaints() or [f"{len(table.wanted)} kernels, all executed and compared with an oracle"]
+    text = "\n".join([*table.text(), *verdict])
+    pathlib.Path(written).write_text(text + "\n")
+    print(text)
+    return 1 if table.complaints() else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
