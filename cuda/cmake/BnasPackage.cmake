@@ -9,7 +9,7 @@ set_target_properties(bnas_portable PROPERTIES EXPORT_NAME portable)
 install(TARGETS bnas_portable EXPORT bnas-portable INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT bnas-portable NAMESPACE bnas:: DESTINATION ${package_dir} COMPONENT bnas)
 if(BNAS_HAS_CUDA)
-  list(APPEND headers bnas/cuda bnas/kernels.h)
+  list(APPEND headers bnas/cuda bnas/c bnas/kernels.h)
   set_target_properties(bnas_kernels PROPERTIES EXPORT_NAME kernels)
   install(TARGETS bnas_kernels EXPORT bnas-kernels COMPONENT bnas
           ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
