@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Children trained per hour with 1, 2, 4, 8 and 16 at once on one device, as a search trains them: the trainer with its
 // checkpoints, the reference child (flat space, [0, '3x3 bconv', 0, '5x5 bconv'], batch 128), made-up images.
-//   children_bench [--device cpu|cuda|cuda:N] [--images N] [--epochs N] [--json]
-// Exit code 69 where the device is not there.
+//   children_bench [--device cpu|cuda|cuda:N] [--images N] [--epochs N] [--at-once N] [--json]
+// The first GPU where there is one, else the CPU; no more than --at-once of them. Exit code 69 where the device is not
+// there.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -27,9 +28,10 @@ constexpr int kCounts[] = {1, 2, 4, 8, 16};
 constexpr int kChildrenEach = 2;  // one after the other in each thread: start and end are part of it
 
 struct Options {
-  Device device;
+  Device device = available_devices().size() > 1 ? available_devices()[1] : Device{};
   std::int64_t images = 4096;
   int epochs = 1;
+  int at_once = 16;
   bool json = false;
 };
 
@@ -50,6 +52,8 @@ bool parse(int argc, char** argv, Options& options) {
       options.images = std::atoll(argv[i]);
     } else if (key == "--epochs") {
       options.epochs = std::atoi(argv[i]);
+    } else if (key == "--at-once") {
+      options.at_once = std::atoi(argv[i]);
     } else {
       return false;
     }
@@ -137,6 +141,9 @@ void run(const Options& options) {
   }
   double alone = 0.0;
   for (const int at_once : kCounts) {
+    if (at_once > options.at_once) {
+      break;
+    }
     const double time = seconds(trainer, options, at_once);
     const double children = at_once * kChildrenEach / time;
     const double rate = children * static_cast<double>(options.images) * options.epochs;
@@ -159,7 +166,9 @@ int main(int argc, char** argv) {
   try {
     Options options;
     if (!parse(argc, argv, options)) {
-      std::fprintf(stderr, "usage: children_bench [--device cpu|cuda|cuda:N] [--images N] [--epochs N] [--json]\n");
+      std::fprintf(
+          stderr,
+          "usage: children_bench [--device cpu|cuda|cuda:N] [--images N] [--epochs N] [--at-once N] [--json]\n");
       return 2;
     }
     run(options);

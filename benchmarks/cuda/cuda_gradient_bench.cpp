@@ -19,6 +19,13 @@ struct Case {
   cuda::Precision precision;
 };
 
+/// Each of three terms of dy takes a product.
+double peak(const Case& what) {
+  return what.method == cuda::Conv2dMethod::direct ? cuda_device().f32_macs
+         : what.precision == cuda::Precision::bf16 ? cuda_device().bf16_macs
+                                                   : cuda_device().bf16_macs / 3.0;
+}
+
 void gradient(benchmark::State& state, const Conv2dDims& d, const Case& what) {
   const bool by_input = what.pass == cuda::Conv2dPass::backward_input;
   cuda::Conv2dOptions options;
@@ -33,7 +40,7 @@ void gradient(benchmark::State& state, const Conv2dDims& d, const Case& what) {
   const std::size_t bytes = Arena::padded(4 * outputs(d)) + Arena::padded(4 * packed) + Arena::padded(4 * gradients) +
                             Arena::padded(workspace) + Arena::padded(cuda::kTickets * 4);
   const Work work{static_cast<double>(4 * (outputs(d) + packed + gradients)), static_cast<double>(outputs(d)) * d.k(),
-                  0.0};
+                  peak(what)};
   state.SetLabel(cuda::conv2d_info(plan).variant);
   measure(state, bytes, work, [&](Arena& arena, cudaStream_t stream) {
     const float* const dy = arena.take<float>(outputs(d));

@@ -36,6 +36,20 @@ double s8_per_clock(int capability) {
   }
 }
 
+/// Their bf16 rate over the 8-bit one on the same sheets: consumer chips sum in f32 at half rate. 7.5 has no bf16.
+double bf16_share(int capability) {
+  switch (capability) {
+    case 75:
+      return 0.0;
+    case 86:
+    case 89:
+    case 120:
+      return 0.25;
+    default:
+      return 0.5;
+  }
+}
+
 CudaDevice describe() {
   CudaDevice device;
   cudaDeviceProp properties;
@@ -53,6 +67,9 @@ CudaDevice describe() {
   device.s8_macs = clocks * s8_per_clock(device.capability);
   // Eight times the 8-bit rate on the data sheets that name it (A100); none names it from 9.0 on.
   device.b1_macs = device.capability < 90 ? 8.0 * device.s8_macs : 0.0;
+  device.bf16_macs = bf16_share(device.capability) * device.s8_macs;
+  // The programming guide's table too: 64 on 7.5 and 8.0, 128 on the others.
+  device.f32_macs = clocks * (device.capability <= 80 ? 64.0 : 128.0);
   return device;
 }
 

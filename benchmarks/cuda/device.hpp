@@ -17,6 +17,8 @@ struct CudaDevice {
   double popcount_macs = 0.0;     ///< binary multiply-accumulates per second of the population count units
   double s8_macs = 0.0;           ///< of 8-bit integer tensor cores, dense
   double b1_macs = 0.0;           ///< of 1-bit tensor cores
+  double bf16_macs = 0.0;         ///< of bf16 tensor cores with f32 sums, dense
+  double f32_macs = 0.0;          ///< fused multiply-adds of the CUDA cores
 };
 
 const CudaDevice& cuda_device();
