@@ -5,9 +5,13 @@
 #include "bnas/cuda/gemm.hpp"
 #include "bnas/cuda/handles.hpp"
 #include "cuda/support/conv2d_run.hpp"
+#include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
 namespace {
+
+const bool kDeclared = testing_support::declare_oracle("Libraries", "definition in double") &&
+                       testing_support::declare_oracle("CudnnConv2d", "definition in double");
 
 class Libraries : public testing::Test {
  protected:
@@ -143,15 +147,20 @@ TEST_F(CudnnConv2d, IsNotAskedForWhatItCannotDo) {
   Conv2dDims plain = dims_of(1, 6, 6, 8, 8, 3, 3);
   plain.pad_h = plain.pad_w = {1, 1};
   EXPECT_EQ(method(plain), Conv2dMethod::cudnn);
-  Conv2dDims stem = plain, lopsided = plain, cropped = plain, ones = plain;
+  Conv2dDims stem = plain, lopsided = plain, cropped = plain, ones = plain, huge = plain;
   stem.c = 3;
   lopsided.pad_h = {0, 1};
   cropped.pad_w = {-1, -1};
   ones.pad_value = PadValue::one;
-  for (const Conv2dDims& d : {stem, lopsided, cropped, ones}) {
+  huge.n = 4096, huge.h = huge.w = 128, huge.c = 64;  // 2^32 elements: more than cuDNN takes
+  for (const Conv2dDims& d : {stem, lopsided, cropped, ones, huge}) {
     EXPECT_EQ(method(d), Conv2dMethod::direct) << text(d);
   }
   EXPECT_EQ(method(plain, true), Conv2dMethod::direct);
+  Conv2dPlan plan;
+  Conv2dOptions by_name = with_handles();
+  by_name.method = Conv2dMethod::cudnn;
+  EXPECT_EQ(plan_conv2d({Conv2dPass::forward, huge}, by_name, &plan).code, StatusCode::unsupported);
 }
 
 }  // namespace

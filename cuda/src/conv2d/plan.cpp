@@ -97,10 +97,13 @@ Status plan_conv2d(const Conv2dProblem& problem, const Conv2dOptions& options, C
           "conv2d: cuDNN takes dense float convolutions with symmetric zero padding, where it was found and opened");
     }
     const Status status = cudnn::workspace_bytes(problem.pass, problem.dims, *options.handles, &made.workspace_bytes);
-    if (!status.ok()) {
+    if (status.code == StatusCode::unsupported && !options.method) {
+      made.method = Conv2dMethod::direct;  // a shape or device for which cuDNN has no algorithm with fixed order
+    } else if (!status.ok()) {
       return status;
     }
-  } else if (problem.pass == Conv2dPass::backward_weight) {
+  }
+  if (made.method != Conv2dMethod::cudnn && problem.pass == Conv2dPass::backward_weight) {
     const Conv2dDims& d = problem.dims;
     split(made.method == Conv2dMethod::direct ? direct_weight_sums(problem) : tensor_weight_sums(d),
           std::int64_t{d.n} * d.oh() * d.ow(), policy, made);

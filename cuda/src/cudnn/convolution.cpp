@@ -16,7 +16,11 @@ constexpr cudnnConvolutionFwdAlgo_t kForward = CUDNN_CONVOLUTION_FWD_ALGO_IMPLIC
 constexpr cudnnConvolutionBwdDataAlgo_t kBackwardInput = CUDNN_CONVOLUTION_BWD_DATA_ALGO_1;
 constexpr cudnnConvolutionBwdFilterAlgo_t kBackwardWeight = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1;
 
+/// What cuDNN does not support is no error of it: codes are in groups of a thousand.
 Status from_cudnn(cudnnStatus_t status, const char* message) {
+  if (status / 1000 * 1000 == CUDNN_STATUS_NOT_SUPPORTED) {
+    return unsupported(message);
+  }
   return status == CUDNN_STATUS_SUCCESS ? Status{} : Status{StatusCode::cudnn_error, static_cast<int>(status), message};
 }
 

@@ -151,6 +151,7 @@ cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
   if (!handle) {
     return CUBLAS_STATUS_NOT_INITIALIZED;
   }
+  (void)cudaDeviceSynchronize();  // cuBLAS, "cublasDestroy": implicitly
   delete handle;
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -45,6 +45,10 @@ cudnnStatus_t describe(Tensor4d& tensor, cudnnTensorFormat_t format, cudnnDataTy
   if (std::any_of(sizes.begin(), sizes.end(), [](int size) { return size <= 0; })) {
     return CUDNN_STATUS_BAD_PARAM;
   }
+  constexpr double kMostElements = 2147483648.0;  // cuDNN, "cudnnSetTensor4dDescriptor": 2 giga-elements
+  if (1.0 * sizes[0] * sizes[1] * sizes[2] * sizes[3] > kMostElements) {
+    return CUDNN_STATUS_NOT_SUPPORTED;
+  }
   const std::ptrdiff_t c = sizes[1];
   const std::ptrdiff_t h = sizes[2];
   const std::ptrdiff_t w = sizes[3];
@@ -166,7 +170,10 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
   // As the real one: needs a device and cannot be called while a stream is captured.
   return cudaFree(nullptr) == cudaSuccess ? make(handle) : CUDNN_STATUS_NOT_INITIALIZED;
 }
-cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) { return destroy(handle); }
+cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
+  (void)cudaDeviceSynchronize();  // cuDNN, "cudnnDestroy": implicitly
+  return destroy(handle);
+}
 
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
   if (!handle) {

@@ -51,6 +51,7 @@ cudaError_t cudaSetDeviceFlags(unsigned) {
 cudaError_t cudaDeviceSynchronize() {
   return api(__func__, [](Runtime& rt, Lock& lock) {
     forbid_in_capture(rt, "cudaDeviceSynchronize");
+    forbid_on_capturing_device(rt, rt.current_device(), "cudaDeviceSynchronize");
     wait_for_device(rt, lock, rt.current_device());
     trim_pools(rt);
   });

@@ -59,6 +59,16 @@ void forbid_in_capture(Runtime& rt, const char* call) {
   }
 }
 
+void forbid_on_capturing_device(Runtime& rt, const Device& device, const char* call) {
+  for (const auto& capture : rt.captures) {
+    for (const CUstream_st* captured : capture->streams) {
+      if (captured->device == &device) {
+        violate(rt, *capture, call, "while a stream of the device is being captured");
+      }
+    }
+  }
+}
+
 void forbid_on_capturing(Runtime& rt, CUstream_st& stream, const char* call) {
   if (stream.capture) {
     violate(rt, *stream.capture, call, ("on " + stream.name() + ", which is being captured").c_str());

@@ -9,6 +9,8 @@ namespace bnas::emu {
 /// captures as the modes of the threads say, invalidates them, adds a finding and throws
 /// ApiError(cudaErrorStreamCaptureUnsupported).
 void forbid_in_capture(Runtime& rt, const char* call);
+/// The same for a call that means a whole device: by any thread, in any mode, while one of its streams captures.
+void forbid_on_capturing_device(Runtime& rt, const Device& device, const char* call);
 /// The same for a call that means this stream.
 void forbid_on_capturing(Runtime& rt, CUstream_st& stream, const char* call);
 /// The legacy stream waits for blocking streams, which cannot be while one of them captures: throws

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/cuda/repeated.hpp"
 
+#include <mutex>
+
+#include "backend/cuda/recording.hpp"
 #include "backend/cuda/status.hpp"
 
 namespace bnas::cuda_backend {
@@ -52,6 +55,7 @@ class CudaRepeated final : public Repeated {
   };
 
   void capture() {
+    const std::shared_lock recording(recording_mutex());
     const int device = stream_.device_index();
     cudaGraph_t recorded = nullptr;
     require(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal), "graph capture", device);

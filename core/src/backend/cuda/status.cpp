@@ -41,8 +41,10 @@ FaultScope scope_of(cudaError_t error) {
 
 }  // namespace
 
+// Those of which driver_types.h says that the process must be ended.
 bool is_sticky(cudaError_t error) {
-  switch (error) {
+  constexpr int kContained = 226, kTensorMemoryLeak = 721;  // later toolkits than 12.0 name them
+  switch (static_cast<int>(error)) {
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchFailure:
     case cudaErrorLaunchTimeout:
@@ -55,7 +57,10 @@ bool is_sticky(cudaError_t error) {
     case cudaErrorECCUncorrectable:
     case cudaErrorDevicesUnavailable:
     case cudaErrorContextIsDestroyed:
-    case cudaErrorContained:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorExternalDevice:
+    case kContained:
+    case kTensorMemoryLeak:
     case cudaErrorUnknown:
       return true;
     default:

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend/cuda/stream.hpp"
 
+#include <mutex>
+
+#include "backend/cuda/recording.hpp"
 #include "backend/cuda/repeated.hpp"
 #include "backend/cuda/status.hpp"
 #include "bnas/core/error.hpp"
@@ -56,6 +59,8 @@ CudaStream::CudaStream(Backend& backend, int device)
 CudaStream::~CudaStream() {
   cudaStreamSynchronize(handle_->get_to_clean_up());  // what is queued may still use what dies now
   cudaFreeHost(host_error_);
+  const std::unique_lock nobody_records(recording_mutex());
+  handles_.reset();
 }
 
 const cuda::Handles& CudaStream::handles() {

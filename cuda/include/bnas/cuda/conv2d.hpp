@@ -28,7 +28,7 @@ enum class Conv2dPass : std::uint8_t {
 enum class Conv2dMethod : std::uint8_t {
   direct,        ///< fused multiply-adds in f32 on CUDA cores: every shape, operand and device
   tensor_cores,  ///< gradients with a packed operand, sm_80 and newer: the bits become +-1 in registers
-  cudnn,         ///< floats, f32 without TF32; symmetric zero padding, not depthwise, builds that found cuDNN
+  cudnn,         ///< floats, f32 without TF32; symmetric zero padding, not depthwise, where cuDNN takes the shape
 };
 
 /// How tensor cores read dy: as a sum of bf16 numbers. The other factor, +-1, is exact in bf16, hence so are all

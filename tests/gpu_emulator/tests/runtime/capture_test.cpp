@@ -91,6 +91,18 @@ TEST_F(CaptureTest, ModesDecideWhoMaySynchronize) {
   EXPECT_EQ(end(), cudaErrorStreamCaptureInvalidated);
 }
 
+// "It is also invalid to synchronize a broader handle which encompasses an active stream capture, such as a device"
+// (CUDA programming guide): whoever does it.
+TEST_F(CaptureTest, NobodyMaySynchronizeTheDevice) {
+  for (const cudaStreamCaptureMode mode : {cudaStreamCaptureModeThreadLocal, cudaStreamCaptureModeRelaxed}) {
+    begin(mode);
+    std::thread([&] { EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorStreamCaptureUnsupported); }).join();
+    expect_finding("sync_in_capture", {"cudaDeviceSynchronize"});
+    EXPECT_EQ(end(), cudaErrorStreamCaptureInvalidated);
+    EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  }
+}
+
 TEST_F(CaptureTest, StatusFollowsForkAndInvalidation) {
   EXPECT_EQ(status(a_), cudaStreamCaptureStatusNone);
   begin();

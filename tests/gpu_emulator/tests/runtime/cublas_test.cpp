@@ -2,6 +2,7 @@
 #include <cublas_v2.h>
 
 #include <cmath>
+#include <thread>
 
 #include "tests/runtime/kernels.hpp"
 #include "tests/runtime/support.hpp"
@@ -191,6 +192,17 @@ TEST_F(CublasTest, BadCallsAreRefused) {
   EXPECT_EQ(cublasCreate(&late), CUBLAS_STATUS_NOT_INITIALIZED);
   EXPECT_EQ(cudaStreamEndCapture(a_, &graph), cudaErrorStreamCaptureInvalidated);
   expect_finding("sync_in_capture");
+}
+
+// Closing synchronizes the device, which ends the capture of another thread.
+TEST_F(CublasTest, ClosingEndsCaptures) {
+  cublasHandle_t other = nullptr;
+  cudaGraph_t graph = nullptr;
+  ASSERT_EQ(cublasCreate(&other), CUBLAS_STATUS_SUCCESS);
+  must(cudaStreamBeginCapture(a_, cudaStreamCaptureModeThreadLocal));
+  std::thread([&] { EXPECT_EQ(cublasDestroy(other), CUBLAS_STATUS_SUCCESS); }).join();
+  EXPECT_EQ(cudaStreamEndCapture(a_, &graph), cudaErrorStreamCaptureInvalidated);
+  expect_finding("sync_in_capture", {"cudaDeviceSynchronize"});
 }
 
 }  // namespace
