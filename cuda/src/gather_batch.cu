@@ -77,7 +77,23 @@ __global__ void __launch_bounds__(kBlockThreads)
   });
 }
 
-/// A thread takes one value.
+template <bool kColor>
+__device__ std::int32_t recolored(const ByteImages& data, const Augmentation& change, const std::uint8_t* source,
+                                  std::int32_t y, std::int32_t x, int channel) {
+  const auto value = [&](int of) { return change.pixel(y, x, data.h, data.w, source + of, data.c); };
+  if constexpr (!kColor) {
+    return value(channel);
+  }
+  if (data.c != 3) {
+    return change.color.level(value(channel));
+  }
+  std::int32_t rgb[] = {value(0), value(1), value(2)};
+  change.color.apply(rgb);
+  return channel == 0 ? rgb[0] : channel == 1 ? rgb[1] : rgb[2];
+}
+
+/// A thread takes one value; with kColor, it makes all three of the pixel for it.
+template <bool kColor>
 __global__ void __launch_bounds__(kBlockThreads)
     gather_augmented_batch_kernel(const __grid_constant__ ByteImages data, const __grid_constant__ BatchRows rows,
                                   const __grid_constant__ BatchRule rule, int size, float* batch, std::int32_t* labels,
@@ -99,9 +115,13 @@ __global__ void __launch_bounds__(kBlockThreads)
     }
     float value = 0.0F;
     if (image >= 0) {
-      const std::uint8_t* const source =
-          data.images + image * values + (at - static_cast<std::int64_t>(pixel) * data.c);
-      value = normalized(change.is_cut(y, x) ? kGrey : change.pixel(y, x, data.h, data.w, source, data.c), rule.offset);
+      const std::uint8_t* const source = data.images + image * values;
+      const auto channel = static_cast<int>(at - static_cast<std::int64_t>(pixel) * data.c);
+      value = normalized(
+          change.is_cut(y, x)
+              ? kGrey
+              : static_cast<float>(recolored<kColor>(data, change, source, y, x, channel)) / ColorChange::kOne,
+          rule.offset);
     }
     batch[b * values + at] = value;
   });
@@ -124,7 +144,9 @@ bool is_valid(const ByteImages& data, const BatchRows& rows, const BatchRule& ru
   return data.count >= 0 && data.count < kLimit && data.h > 0 && data.w > 0 && data.c > 0 &&
          static_cast<std::int64_t>(data.h) * data.w < kLimit / data.c && rows.length >= 0 &&
          is_within(rule.augment.shift, kMost) && is_within(rule.augment.cutout, kMost) &&
-         is_within(rule.augment.rotation, 180) && is_within(rule.augment.crop, 90);
+         is_within(rule.augment.rotation, 180) && is_within(rule.augment.crop, 90) &&
+         is_within(rule.augment.brightness, 100) && is_within(rule.augment.contrast, 100) &&
+         is_within(rule.augment.saturation, 100) && is_within(rule.augment.hue, 50);
 }
 
 }  // namespace
@@ -152,8 +174,9 @@ Status gather_batch(const ByteImages& data, const BatchRows& rows, const BatchRu
   } else if (rows.step == nullptr) {
     return invalid_argument("gather_batch: augmentation needs a step");
   } else {
-    gather_augmented_batch_kernel<<<grid(kBlockThreads), kBlockThreads, 0, stream>>>(data, rows, rule, size, batch,
-                                                                                     labels, error);
+    const auto kernel =
+        rule.augment.recolors() ? gather_augmented_batch_kernel<true> : gather_augmented_batch_kernel<false>;
+    kernel<<<grid(kBlockThreads), kBlockThreads, 0, stream>>>(data, rows, rule, size, batch, labels, error);
   }
   return launched("gather_batch");
 }

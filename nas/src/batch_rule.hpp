@@ -10,6 +10,8 @@ namespace bnas::nas {
 
 /// usage Error naming the key.
 void validate_batch_rule(const BatchRule& rule);
+/// The same for images of so many channels.
+void validate_batch_rule(const BatchRule& rule, std::int64_t channels);
 /// All of it in one line, for fingerprints.
 std::string batch_rule_text(const BatchRule& rule);
 

@@ -2,11 +2,13 @@
 #include "bnas/core/kernels/optim.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
 #include "bnas/core/step_feed.hpp"
 #include "kernel_support.hpp"
+#include "support/color_oracle.hpp"
 
 namespace bnas::test {
 namespace {
@@ -263,9 +265,8 @@ TEST_F(OptimKernel, GatherBatchAugments) {
       for (int y = 0; y < kH; ++y) {
         for (int x = 0; x < kW; ++x) {
           for (int c = 0; c < kC; ++c) {
-            const float pixel =
-                change.is_cut(y, x) ? 127.5F : change.pixel(y, x, kH, kW, bytes.data() + sample * kH * kW * kC + c, kC);
-            want.push_back(pixel / 127.5F - 1.0F);
+            const std::int32_t pixel = change.pixel(y, x, kH, kW, bytes.data() + sample * kH * kW * kC + c, kC);
+            want.push_back((change.is_cut(y, x) ? 127.5F : static_cast<float>(pixel) / 65536.0F) / 127.5F - 1.0F);
           }
         }
       }
@@ -280,6 +281,52 @@ TEST_F(OptimKernel, GatherBatchAugments) {
                                   tensor(Shape{3}, DType::i32, {1, 0, 1}), Tensor(), BatchRule{rule}, batch, labels),
         Error)
         << "random numbers need a step";
+  }
+}
+
+// Of three channels all four changes, of others brightness and contrast; what is cut away stays grey.
+TEST_F(OptimKernel, GatherBatchChangesColors) {
+  constexpr std::int64_t kH = 4, kW = 5;
+  const RandomKey random{3, 4, RandomPurpose::dropout};
+  RandomKey key = random.derive(0);
+  key.purpose = RandomPurpose::augment;
+  for (const std::int64_t channels : {1, 2, 3}) {
+    AugmentRule rule{.flip = true, .cutout = 2, .brightness = 40, .contrast = 60};
+    if (channels == 3) {
+      rule.saturation = 80;
+      rule.hue = 30;
+    }
+    Values images;
+    for (std::int64_t i = 0; i < kH * kW * channels; ++i) {
+      images.push_back(static_cast<double>(i * 89 % 256));
+    }
+    const Augmentation change = augmentation(rule, key, 0, kH, kW);
+    const Colors colors{change.color.brightness / 65536.0, change.color.contrast / 65536.0,
+                        channels == 3 ? change.color.saturation / 65536.0 : 1.0,
+                        channels == 3 ? change.color.hue / 65536.0 : 0.0};
+    Tensor batch = garbage(Shape{1, kH, kW, channels}, DType::f32), labels = garbage(Shape{1}, DType::i32);
+    run<kernels::GatherBatch>(tensor(Shape{1, kH, kW, channels}, DType::u8, images), tensor(Shape{1}, DType::i32, {8}),
+                              tensor(Shape{1}, DType::i32, {0}), step_tensor(*stream_, {.random = random}),
+                              BatchRule{rule}, batch, labels);
+    const Values got = values(batch);
+    for (std::int64_t i = 0; i < kH * kW; ++i) {
+      const std::int64_t y = i / kW, x = i % kW, column = change.flip ? kW - 1 - x : x;
+      std::array<double, 3> rgb{};
+      for (std::int64_t c = 0; c < 3; ++c) {  // a channel alone is a grey
+        const std::int64_t of = channels == 3 ? c : 0;
+        rgb[static_cast<std::size_t>(c)] = images[static_cast<std::size_t>((y * kW + column) * channels + of)];
+      }
+      for (std::int64_t c = 0; c < channels; ++c) {
+        if (channels == 2) {
+          rgb.fill(images[static_cast<std::size_t>((y * kW + column) * channels + c)]);
+        }
+        const double level = recolored(colors, rgb)[static_cast<std::size_t>(channels == 3 ? c : 0)];
+        const bool cut = change.is_cut(static_cast<std::int32_t>(y), static_cast<std::int32_t>(x));
+        ASSERT_NEAR(got[static_cast<std::size_t>(i * channels + c)], cut ? 0.0 : level / 127.5 - 1.0,
+                    kColorTolerance / 127.5)
+            << channels << " channels, pixel " << y << ", " << x;
+      }
+    }
   }
 }
 

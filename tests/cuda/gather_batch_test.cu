@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "cuda/support/device_buffer.hpp"
 #include "cuda/support/random_values.hpp"
+#include "support/color_oracle.hpp"
 #include "support/declared_oracle.hpp"
 
 namespace bnas::cuda::test {
@@ -129,18 +131,56 @@ TEST(GatherBatch, TurnsAndEnlargesAsTheHostDoes) {
       for (int i = 0; i < h * w * c; ++i) {
         const int y = i / c / w, x = i / c % w;
         const std::uint8_t* source = it.images.data() + image * h * w * c + i % c;
-        want.push_back((a.is_cut(y, x) ? 127.5F : a.pixel(y, x, h, w, source, c)) / 127.5F - 2.0F);
+        const float pixel = static_cast<float>(a.pixel(y, x, h, w, source, c)) / 65536.0F;
+        want.push_back((a.is_cut(y, x) ? 127.5F : pixel) / 127.5F - 2.0F);
       }
     }
     EXPECT_EQ(it.batch.download(), want);
   }
 }
 
+// Of three channels all four changes, of one brightness and contrast.
+TEST(GatherBatch, ChangesColors) {
+  const TestStream stream;
+  for (const auto& [h, w, c] : kShapes) {
+    const AugmentRule rule{.flip = true, .brightness = 40, .contrast = 60, .saturation = 80, .hue = 30};
+    const Case it(h, w, c);
+    capture_and_replay(stream, 2, [&](cudaStream_t s) { return it.gather({rule}, s); });
+    RandomKey key = it.values.random.derive(0);
+    key.purpose = RandomPurpose::augment;
+    const Floats got = it.batch.download();
+    for (std::size_t b = 0; b < 5; ++b) {
+      const int image = it.order[2 + b];
+      const Augmentation a = augmentation(rule, key, static_cast<std::uint64_t>(image), h, w);
+      const bnas::test::Colors colors{a.color.brightness / 65536.0, a.color.contrast / 65536.0,
+                                      a.color.saturation / 65536.0, a.color.hue / 65536.0};
+      for (int i = 0; i < h * w; ++i) {
+        const int column = a.flip ? w - 1 - i % w : i % w;
+        std::array<double, 3> rgb{};
+        for (int channel = 0; channel < 3; ++channel) {  // a channel alone is a grey, which has no hue
+          rgb[static_cast<std::size_t>(channel)] =
+              127.5 * (1.0 + static_cast<double>(it.value(image, i / w, column, c == 3 ? channel : 0)));
+        }
+        const std::array<double, 3> want = bnas::test::recolored(colors, rgb);
+        for (int channel = 0; channel < c; ++channel) {
+          const std::size_t at =
+              (b * static_cast<std::size_t>(h * w) + static_cast<std::size_t>(i)) * static_cast<std::size_t>(c);
+          ASSERT_NEAR(got[at + static_cast<std::size_t>(channel)],
+                      want[static_cast<std::size_t>(channel)] / 127.5 - 1.0, bnas::test::kColorTolerance / 127.5)
+              << h << "x" << w << "x" << c << ", image " << image << ", pixel " << i;
+        }
+      }
+    }
+  }
+}
+
 TEST(GatherBatch, RefusesRulesOutOfRange) {
   const TestStream stream;
   const Case it(2, 2, 1);
-  for (const AugmentRule& rule : {AugmentRule{.shift = -1}, AugmentRule{.cutout = -1}, AugmentRule{.rotation = 181},
-                                  AugmentRule{.rotation = -1}, AugmentRule{.crop = 91}, AugmentRule{.crop = -1}}) {
+  for (const AugmentRule& rule :
+       {AugmentRule{.shift = -1}, AugmentRule{.cutout = -1}, AugmentRule{.rotation = 181}, AugmentRule{.rotation = -1},
+        AugmentRule{.crop = 91}, AugmentRule{.crop = -1}, AugmentRule{.brightness = 101}, AugmentRule{.contrast = -1},
+        AugmentRule{.saturation = 101}, AugmentRule{.hue = 51}}) {
     EXPECT_EQ(it.gather({rule}, stream.get()).code, StatusCode::invalid_argument);
   }
 }

@@ -111,7 +111,7 @@ TEST_P(StepKernels, BatchesFollowTheFeed) {
   }
 }
 
-/// Every device finds the same bits: whole pixels, bilinear means of turned and enlarged images, cut boxes.
+/// Every device finds the same bits: whole pixels, bilinear means of turned and enlarged images, cut boxes, colours.
 TEST_P(StepKernels, AugmentedBatchesAreThoseOfTheCpu) {
   constexpr std::int64_t kH = 9, kW = 7, kC = 3, kCount = 4;
   Values bytes;
@@ -135,9 +135,12 @@ TEST_P(StepKernels, AugmentedBatchesAreThoseOfTheCpu) {
   std::vector<float> plain;
   for (const BatchRule& rule :
        {BatchRule{}, BatchRule{{.shift = 2, .flip = true}}, BatchRule{{.rotation = 25}}, BatchRule{{.crop = 40}},
-        BatchRule{{.shift = 1, .flip = true, .cutout = 3, .rotation = 180, .crop = 90}, 2.0F}}) {
+        BatchRule{{.shift = 1, .flip = true, .cutout = 3, .rotation = 180, .crop = 90}, 2.0F},
+        BatchRule{{.brightness = 40}}, BatchRule{{.contrast = 40}}, BatchRule{{.saturation = 40}},
+        BatchRule{{.hue = 20}},
+        BatchRule{{.flip = true, .crop = 72, .brightness = 40, .contrast = 40, .saturation = 40, .hue = 20}}}) {
     const std::vector<float> got = gather(*stream_, rule), want = gather(*cpu, rule);
-    EXPECT_EQ(got, want) << rule.augment.rotation << ", " << rule.augment.crop;
+    EXPECT_EQ(got, want) << rule.augment.rotation << ", " << rule.augment.crop << ", " << rule.augment.hue;
     EXPECT_NE(got, plain);
     plain = plain.empty() ? got : plain;
   }

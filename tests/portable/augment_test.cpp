@@ -28,7 +28,7 @@ float pixel(const Augmentation& a, int y, int x, int h, int w) {
   for (int i = 0; i < h * w; ++i) {
     bytes[static_cast<std::size_t>(2 * i + 1)] = static_cast<std::uint8_t>(place(i / w, i % w));
   }
-  return a.pixel(y, x, h, w, bytes.data() + 1, 2);
+  return static_cast<float>(a.pixel(y, x, h, w, bytes.data() + 1, 2)) / ColorChange::kOne;
 }
 
 TEST(Augment, DefaultIsTheIdentity) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "batch_rule.hpp"
 #include "bnas/core/backend.hpp"
 #include "bnas/core/error.hpp"
 #include "differentiable/search_run.hpp"
@@ -32,6 +33,7 @@ DifferentiableSearch::DifferentiableSearch(const DifferentiableConfig& config, c
   config_.network.image_channels = static_cast<int>(images.channels);
   config_.network.classes = images.classes;
   config_.validate();
+  validate_batch_rule(config_.batch, images.channels);
   const std::int64_t counted = images.count + (config_.architecture_sees_valid ? valid.count() : 0);
   const std::int64_t halves = counted / 2;
   if (halves < config_.batch_size || halves < config_.trial_batch_size || valid.count() < 1) {

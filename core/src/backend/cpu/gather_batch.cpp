@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstring>
 
 #include "backend/cpu/checks.hpp"
@@ -38,11 +39,22 @@ void augment_image(const Augmentation& change, const Shape& all, const std::uint
   constexpr float kGrey = 127.5F;
   const auto h = static_cast<std::int32_t>(all[1]), w = static_cast<std::int32_t>(all[2]);
   const std::int64_t channels = all[3];
+  const auto number = [&](std::int32_t x) { return normalized(static_cast<float>(x) / ColorChange::kOne, offset); };
   for (std::int32_t y = 0; y < h; ++y) {
     for (std::int32_t x = 0; x < w; ++x) {
-      const bool cut = change.is_cut(y, x);
+      if (change.is_cut(y, x)) {
+        out = std::fill_n(out, channels, normalized(kGrey, offset));
+        continue;
+      }
+      const auto value = [&](std::int64_t channel) { return change.pixel(y, x, h, w, image + channel, channels); };
+      if (channels == 3) {
+        std::int32_t rgb[] = {value(0), value(1), value(2)};
+        change.color.apply(rgb);
+        out = std::transform(rgb, rgb + 3, out, number);
+        continue;
+      }
       for (std::int64_t channel = 0; channel < channels; ++channel) {
-        *out++ = normalized(cut ? kGrey : change.pixel(y, x, h, w, image + channel, channels), offset);
+        *out++ = number(change.color.level(value(channel)));
       }
     }
   }

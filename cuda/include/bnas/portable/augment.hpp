@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "bnas/portable/color_change.hpp"
 #include "bnas/portable/philox.hpp"
 
 namespace bnas {
@@ -17,8 +18,14 @@ struct AugmentRule {
   std::int32_t cutout = 0;    ///< side of a square that turns grey (DeVries and Taylor 2017), cut at the border
   std::int32_t rotation = 0;  ///< up to so many degrees in each direction, at most 180
   std::int32_t crop = 0;      ///< up to so many percent of each side are cut away, the rest is enlarged; at most 90
+  /// Factors of the colours are drawn from 1 - p to 1 + p, at most 100 percent; hues turn by up to so many percent of a
+  /// turn in each direction, at most 50. Saturation and hue are of images with three channels.
+  std::int32_t brightness = 0, contrast = 0, saturation = 0, hue = 0;
 
-  constexpr bool is_identity() const { return shift == 0 && !flip && cutout == 0 && rotation == 0 && crop == 0; }
+  constexpr bool recolors() const { return brightness != 0 || contrast != 0 || saturation != 0 || hue != 0; }
+  constexpr bool is_identity() const {
+    return shift == 0 && !flip && cutout == 0 && rotation == 0 && crop == 0 && !recolors();
+  }
 };
 
 /// What a batch makes of the bytes of its images.
@@ -63,7 +70,8 @@ BNAS_HD constexpr std::int64_t cosine(std::int64_t angle) {
 
 }  // namespace augment
 
-/// What happens to one image: it is flipped, turned and enlarged about a place, moved, then a box turns grey.
+/// What happens to one image: it is flipped, turned and enlarged about a place, moved, its colours change, then a box
+/// turns grey.
 struct Augmentation {
   std::int32_t dy = 0, dx = 0;  ///< pixels that the image moves up and to the left
   bool flip = false;            ///< of the source's columns
@@ -71,15 +79,17 @@ struct Augmentation {
   std::int32_t along = augment::kPixel;     ///< pixels of the source per pixel, times the angle's cosine, in kPixel
   std::int32_t across = 0;                  ///< the same with the angle's sine
   std::int32_t center_y = 0, center_x = 0;  ///< of what is seen, from the middle of the source, in kPixel
+  ColorChange color;
 
   BNAS_HD constexpr bool is_cut(std::int32_t y, std::int32_t x) const {
     return y >= cut_top && y < cut_bottom && x >= cut_left && x < cut_right;
   }
 
   /// Pixel (y, x) of an image of h x w pixels, from the bytes `source[(row * w + column) * stride]` of one channel:
-  /// between them the bilinear mean (weights of 1/256), outside of the image 0. Exact in float.
-  BNAS_HD constexpr float pixel(std::int32_t y, std::int32_t x, std::int32_t h, std::int32_t w,
-                                const std::uint8_t* source, std::int64_t stride) const {
+  /// between them the bilinear mean (weights of 1/256), outside of the image 0. In units of 1/ColorChange::kOne, with
+  /// the colours of the source.
+  BNAS_HD constexpr std::int32_t pixel(std::int32_t y, std::int32_t x, std::int32_t h, std::int32_t w,
+                                       const std::uint8_t* source, std::int64_t stride) const {
     // Twice the distances from the middle, so that they are whole.
     const std::int64_t u = 2 * (std::int64_t{y} + dy) - (h - 1);
     const std::int64_t v = 2 * (std::int64_t{x} + dx) - (w - 1);
@@ -96,10 +106,8 @@ struct Augmentation {
       }
       return weight * source[(r * w + (flip ? w - 1 - c : c)) * stride];
     };
-    const std::int32_t sum = tap(row, column, (256 - below) * (256 - right)) +
-                             tap(row, column + 1, (256 - below) * right) + tap(row + 1, column, below * (256 - right)) +
-                             tap(row + 1, column + 1, below * right);
-    return static_cast<float>(sum) / 65536.0F;
+    return tap(row, column, (256 - below) * (256 - right)) + tap(row, column + 1, (256 - below) * right) +
+           tap(row + 1, column, below * (256 - right)) + tap(row + 1, column + 1, below * right);
   }
 };
 
@@ -135,6 +143,13 @@ BNAS_HD constexpr Augmentation augmentation(const AugmentRule& rule, const Rando
     out.center_y = place(7, h);
     out.center_x = place(8, w);
   }
+  const auto percent = [&](std::uint64_t index, std::int32_t most) {
+    return within(index, most * ColorChange::kOne / 100);
+  };
+  out.color.brightness += percent(9, rule.brightness);
+  out.color.contrast += percent(10, rule.contrast);
+  out.color.saturation += percent(11, rule.saturation);
+  out.color.hue = percent(12, rule.hue);
   return out;
 }
 
