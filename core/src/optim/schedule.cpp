@@ -12,7 +12,7 @@
 namespace bnas::optim {
 namespace {
 
-const std::array<std::string, 3> kNames = {"constant", "exponential", "cosine"};
+const std::array<std::string, 4> kNames = {"constant", "exponential", "cosine", "linear"};
 
 }  // namespace
 
@@ -28,6 +28,9 @@ float Schedule::at(double epoch, double epochs) const {
     case ScheduleKind::cosine:
       lr = last + (first - last) * (1.0 + std::cos(std::numbers::pi * epoch / epochs)) / 2.0;
       break;
+    case ScheduleKind::linear:
+      lr = first + (last - first) * epoch / epochs;
+      break;
   }
   return static_cast<float>(epoch < warmup_epochs ? lr * epoch / warmup_epochs : lr);
 }
@@ -41,8 +44,8 @@ ScheduleKind parse_schedule(std::string_view name) {
     }
   }
   const std::string near = nearest_name(name, kNames.data(), kNames.data() + kNames.size());
-  throw Error(ErrorKind::usage, fmt::format("unknown schedule '{}': {}expected constant, exponential or cosine", name,
-                                            near.empty() ? "" : "did you mean '" + near + "'? "));
+  throw Error(ErrorKind::usage, fmt::format("unknown schedule '{}': {}expected constant, exponential, cosine or linear",
+                                            name, near.empty() ? "" : "did you mean '" + near + "'? "));
 }
 
 }  // namespace bnas::optim
