@@ -15,6 +15,7 @@
 #include "bnas/core/backend.hpp"
 #include "bnas/core/kernels/optim.hpp"
 #include "bnas/core/step_feed.hpp"
+#include "bnas/nas/cell_network.hpp"
 #include "bnas/nas/network_builder.hpp"
 #include "bnas/nas/training.hpp"
 #include "kernels/peaks.hpp"
@@ -58,7 +59,9 @@ NetworkPlan reference_plan() {
 /// One child with its own stream on synthetic images.
 class Child {
  public:
-  Child() : stream_(backend_for({}).make_stream()), training_(*stream_, reference_plan(), {}, RandomKey{1}) {
+  Child()
+      : stream_(backend_for({}).make_stream()),
+        training_(*stream_, std::make_unique<CellNetwork>(*stream_, reference_plan(), Recipe{}, RandomKey{1}), {}) {
     images_ = Tensor::zeros(*stream_, {kBatch * 8, 28, 28, 1}, DType::u8);
     labels_ = Tensor::zeros(*stream_, {kBatch * 8}, DType::i32);
     const RandomKey key{3};

@@ -17,6 +17,7 @@
 #include "bnas/core/data/split.hpp"
 #include "bnas/core/data/synthetic.hpp"
 #include "bnas/core/error.hpp"
+#include "bnas/nas/cell_task.hpp"
 #include "bnas/nas/supervised_trainer.hpp"
 
 namespace {
@@ -132,7 +133,8 @@ void run(const Options& options) {
   const SearchSpace space(SpaceConfig::flat({"3x3 bconv", "5x5 bconv"}, 1));
   const OperationRegistry registry = OperationRegistry::builtin();
   const TrainValid data = images(options.images);
-  SupervisedTrainer trainer(space, registry, {}, data.train, data.valid, options.device);
+  const CellTask task(space, registry, {}, {}, data.train, data.valid);
+  SupervisedTrainer trainer(task, data.train, data.valid, options.device);
   std::fprintf(stderr, "%s: %s; %lld images, %d epochs\n", options.device.text().c_str(), device.c_str(),
                static_cast<long long>(options.images), options.epochs);
   seconds(trainer, options, 1);  // warm up

@@ -32,24 +32,24 @@ double from_counter(std::int64_t bits) { return std::bit_cast<double>(bits); }
 
 }  // namespace
 
-ChildRun::ChildRun(Stream& stream, NetworkPlan plan, const TrainerConfig& config, const DeviceImages& train,
-                   const DeviceImages& valid, const Trial& trial, const ChildContext& context)
+ChildRun::ChildRun(Stream& stream, const SupervisedTask& task, const DeviceImages& train, const DeviceImages& valid,
+                   const Trial& trial, const ChildContext& context)
     : stream_(stream),
-      config_(config),
+      config_(task.config()),
       train_(train),
       valid_(valid),
       context_(context),
       trial_(trial),
       images_(epoch_images(trial.budget, train)),
-      training_(stream, std::move(plan), config.recipe, trial_key(config, trial, RandomPurpose::init)),
+      training_(stream, task.make_network(stream, trial.genotype, trial_key(task.config(), trial, RandomPurpose::init)),
+                task.config().recipe),
       feed_(stream, batches()),
       order_(stream, {images_}, DType::i32),
-      whole_batch_(stream.repeat([this] { run_batch(config_.recipe.batch_size); })),
-      last_batch_(stream.repeat([this] { run_batch(images_ % config_.recipe.batch_size); })),
-      store_(context.directory, config.run_id, trial.id) {
+      store_(context.directory, task.config().run_id, trial.id) {
   trial_.curve.clear();
   trial_.reward = 0.0;
   trial_.best_epoch = 0;
+  record_steps();
 }
 
 Trial ChildRun::run() {
@@ -156,6 +156,13 @@ float ChildRun::learning_rate(std::int64_t batch) const {
   return config_.recipe.schedule.at(epoch, trial_.budget.epochs);
 }
 
+void ChildRun::record_steps() {
+  whole_batch_.reset();  // its memory goes before the next takes as much
+  last_batch_.reset();
+  whole_batch_ = stream_.repeat([this] { run_batch(config_.recipe.batch_size); });
+  last_batch_ = stream_.repeat([this] { run_batch(images_ % config_.recipe.batch_size); });
+}
+
 /// Uploads what the steps of this epoch that are still to be done differ in.
 void ChildRun::feed_epoch() {
   const auto epoch = static_cast<std::uint64_t>(epoch_);
@@ -184,6 +191,9 @@ void ChildRun::run_batch(std::int64_t size) {
 
 void ChildRun::run_epoch() {
   const TraceRange range(TraceCategory::epoch, "epoch", epoch_);
+  if (training_.network().begin_epoch(static_cast<int>(epoch_), trial_.budget.epochs)) {
+    record_steps();
+  }
   feed_epoch();
   for (; batch_ < batches(); ++batch_, ++steps_) {
     const bool stop = context_.stop != nullptr && context_.stop->load();

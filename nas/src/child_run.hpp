@@ -20,8 +20,8 @@ inline constexpr const char* kLastWeightsFile = "last.safetensors";
 /// and step, so that a continued run repeats an undisturbed one bit for bit.
 class ChildRun {
  public:
-  ChildRun(Stream& stream, NetworkPlan plan, const TrainerConfig& config, const DeviceImages& train,
-           const DeviceImages& valid, const Trial& trial, const ChildContext& context);
+  ChildRun(Stream& stream, const SupervisedTask& task, const DeviceImages& train, const DeviceImages& valid,
+           const Trial& trial, const ChildContext& context);
 
   /// The trial with its result; throws Interrupted when asked to stop.
   Trial run();
@@ -32,6 +32,7 @@ class ChildRun {
   void run_epoch();
   std::int64_t batches() const;  // of an epoch
   float learning_rate(std::int64_t batch) const;
+  void record_steps();
   void feed_epoch();
   void run_batch(std::int64_t size);
   void save_weights(const char* file);

@@ -32,7 +32,7 @@ constexpr const char* kTables[] = {
 };
 
 Genotype unpack(const Database& db, std::span<const unsigned char> bytes) {
-  if (bytes.empty() || bytes.size() % 4 != 0 || bytes.size() / 4 > kMaxBlocks) {
+  if (bytes.size() % 4 != 0 || bytes.size() / 4 > kMaxBlocks) {
     db.damaged(fmt::format("a genotype of {} bytes", bytes.size()));
   }
   Genotype genotype;
@@ -153,6 +153,9 @@ Trial read_trial(const Database& db, const Statement& row) {
   t.rank = static_cast<int>(row.integer(3, 1, kMaxInt, "rank"));
   t.genotype = unpack(db, row.blob(4));
   t.text = row.text(5);
+  if (t.genotype.blocks.empty() && !t.text.starts_with("normal[")) {
+    db.damaged("a trial without a genotype");
+  }
   t.budget.epochs = static_cast<int>(row.integer(6, 0, kMaxInt, "epochs"));
   t.budget.max_images = row.integer(7, 0, kMaxInt64, "images");
   if (!row.is_null(8)) {

@@ -4,8 +4,6 @@
 #include "bnas/core/backend.hpp"
 #include "bnas/core/io/file.hpp"
 #include "bnas/core/io/tensor_io.hpp"
-#include "bnas/core/ops/binary.hpp"
-#include "bnas/core/ops/weights.hpp"
 #include "child_run.hpp"
 
 namespace bnas::nas {
@@ -30,9 +28,8 @@ class Watched {
 
 }  // namespace
 
-SupervisedTrainer::SupervisedTrainer(const SearchSpace& space, const OperationRegistry& registry, TrainerConfig config,
-                                     const Train& train, const Valid& valid, Device device)
-    : task_(space, registry, std::move(config), train, valid),
+SupervisedTrainer::SupervisedTrainer(const SupervisedTask& task, const Train& train, const Valid& valid, Device device)
+    : task_(task),
       device_(device),
       stream_(backend_for(device).make_stream()),
       train_(upload(*stream_, train.data())),
@@ -41,17 +38,16 @@ SupervisedTrainer::SupervisedTrainer(const SearchSpace& space, const OperationRe
 Trial SupervisedTrainer::train(const Trial& trial, const ChildContext& context) {
   const auto stream = backend_for(device_).make_stream();
   const Watched watched(context, *stream);
-  NetworkPlan network = task_.plan(trial.genotype);
-  const NetworkCost cost = network.cost();
-  Trial result = ChildRun(*stream, std::move(network), task_.config(), train_, valid_, trial, context).run();
-  result.cost = cost;
+  Trial result = ChildRun(*stream, task_, train_, valid_, trial, context).run();
+  result.cost = task_.cost(trial.genotype);
   return result;
 }
 
 std::unique_ptr<Training> SupervisedTrainer::load(const Trial& trial, const std::filesystem::path& path,
                                                   Stream& stream) const {
   const TensorFile file = read_tensors(path);
-  auto training = std::make_unique<Training>(stream, task_.plan(trial.genotype), task_.config().recipe, RandomKey{});
+  auto training = std::make_unique<Training>(stream, task_.make_network(stream, trial.genotype, RandomKey{}),
+                                             task_.config().recipe);
   training->weights(
       [&](const std::string& name, Tensor& tensor) { get_tensor(file, name, tensor, stream, path.string()); });
   return training;
@@ -78,19 +74,10 @@ void SupervisedTrainer::export_weights(const Trial& trial, const std::filesystem
   const auto training = load(trial, from, *stream);
   TensorFile latent;
   TensorFile packed;
-  training->network().parameters([&](nn::Parameter& parameter) {
-    put_tensor(latent, parameter.name, parameter.value, *stream);
-    if (parameter.role == nn::ParamRole::latent_binary) {
-      Context ctx{*stream};
-      put_tensor(packed, parameter.name + "_bits", ops::sign(ctx, Var{parameter.value}).value, *stream);
-      if (task_.config().recipe.layers.xnor_scale) {
-        put_tensor(packed, parameter.name + "_scale",
-                   ops::filter_scale(ctx, Var{parameter.value}, ops::ScaleScope::filter, 0.0F).value, *stream);
-      }
-    } else {
-      put_tensor(packed, parameter.name, parameter.value, *stream);
-    }
-  });
+  training->network().parameters(
+      [&](nn::Parameter& parameter) { put_tensor(latent, parameter.name, parameter.value, *stream); });
+  training->network().packed(
+      [&](const std::string& name, const Tensor& tensor) { put_tensor(packed, name, tensor, *stream); });
   training->network().buffers([&](const std::string& name, Tensor& tensor) {
     put_tensor(latent, name, tensor, *stream);
     put_tensor(packed, name, tensor, *stream);

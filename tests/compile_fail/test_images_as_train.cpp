@@ -4,9 +4,7 @@
 
 #include "bnas/nas/supervised_trainer.hpp"
 
-std::unique_ptr<bnas::nas::ChildTrainer> trainer(const bnas::nas::SearchSpace& space,
-                                                 const bnas::nas::OperationRegistry& registry, const GIVEN& images,
+std::unique_ptr<bnas::nas::ChildTrainer> trainer(const bnas::nas::SupervisedTask& task, const GIVEN& images,
                                                  const bnas::Valid& valid) {
-  return std::make_unique<bnas::nas::SupervisedTrainer>(space, registry, bnas::nas::TrainerConfig{}, images, valid,
-                                                        bnas::Device{});
+  return std::make_unique<bnas::nas::SupervisedTrainer>(task, images, valid, bnas::Device{});
 }

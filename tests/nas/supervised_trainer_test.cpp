@@ -13,6 +13,7 @@
 #include "bnas/core/data/catalog.hpp"
 #include "bnas/core/error.hpp"
 #include "bnas/core/io/safetensors.hpp"
+#include "bnas/nas/cell_task.hpp"
 #include "support/recorded_trace.hpp"
 
 namespace bnas::nas {
@@ -29,9 +30,9 @@ class SupervisedTrainerTest : public testing::Test {
     data_.name = "synthetic";
     data_.synthetic = {.train_count = 1050, .test_count = 60, .height = 10, .width = 10, .classes = 3, .noise = 90};
     data_.split.valid_count = 90;
-    config_.network.cells = 2;
-    config_.network.filters = {6, 8};
-    config_.network.dense = {3};
+    network_.cells = 2;
+    network_.filters = {6, 8};
+    network_.dense = {3};
     config_.recipe.batch_size = 32;
     config_.recipe.schedule.lr_start = 1e-2F;  // few steps
     config_.seed = 5;
@@ -42,9 +43,10 @@ class SupervisedTrainerTest : public testing::Test {
   }
   ~SupervisedTrainerTest() override { fs::remove_all(root_); }
 
-  SupervisedTrainer make_trainer() const {
+  SupervisedTrainer make_trainer() {
     const TrainValid parts = load_train_valid(data_);
-    return {space_, registry_, config_, parts.train, parts.valid, Device{}};
+    tasks_.push_back(std::make_unique<CellTask>(space_, registry_, network_, config_, parts.train, parts.valid));
+    return {*tasks_.back(), parts.train, parts.valid, Device{}};
   }
   ChildContext child(const std::string& name) const { return {root_ / name, nullptr, {}, {}}; }
 
@@ -53,8 +55,10 @@ class SupervisedTrainerTest : public testing::Test {
   const OperationRegistry registry_ = OperationRegistry::builtin();
   const SearchSpace space_{SpaceConfig::pnas({"3x3 bconv", "3x3 sep-bconv", "3x3 maxpool"}, 1)};
   DataConfig data_;
+  NetworkConfig network_;
   TrainerConfig config_;
   Trial trial_;
+  std::vector<std::unique_ptr<CellTask>> tasks_;  // of the trainers
 };
 
 Bytes best_of(const fs::path& directory) { return read_file(directory / "best.safetensors", 1 << 24); }
@@ -241,16 +245,18 @@ TEST_F(SupervisedTrainerTest, OneDamagedGenerationIsPassedOverWithAWarning) {
 
 /// Every choice of a layer makes another training, which is deterministic, learns, and has a fingerprint of its own.
 TEST_F(SupervisedTrainerTest, EveryChoiceOfLayersTrains) {
-  config_.network.dense = {12, 3};
+  network_.dense = {12, 3};
   trial_.budget.epochs = 2;
   std::set<std::string> fingerprints;
   std::set<double> losses;
   int runs = 0;
-  const auto run = [&](const std::function<void(TrainerConfig&)>& change) {
+  const auto run = [&](const std::function<void(NetworkConfig&, TrainerConfig&)>& change) {
     const TrainerConfig plain = config_;
-    change(config_);
+    const NetworkConfig plain_network = network_;
+    change(network_, config_);
     auto trainer = make_trainer();
     config_ = plain;
+    network_ = plain_network;
     fingerprints.insert(trainer.fingerprint());
     const std::string name = std::to_string(++runs);
     const Trial first = trainer.train(trial_, child(name + "a"));
@@ -261,25 +267,25 @@ TEST_F(SupervisedTrainerTest, EveryChoiceOfLayersTrains) {
     losses.insert(first.curve[0].train_loss);
     trainer.export_best(first, root_ / (name + "a"), root_ / (name + "best"));
   };
-  run([](TrainerConfig&) {});
-  run([](TrainerConfig& c) { c.network.dropout_input = 0.2F; });
-  run([](TrainerConfig& c) { c.network.dropout_hidden = 0.2F; });
-  run([](TrainerConfig& c) {
-    c.network.dropout_hidden = 0.2F;
-    c.network.dropout_rescale = true;
+  run([](NetworkConfig&, TrainerConfig&) {});
+  run([](NetworkConfig& n, TrainerConfig&) { n.dropout_input = 0.2F; });
+  run([](NetworkConfig& n, TrainerConfig&) { n.dropout_hidden = 0.2F; });
+  run([](NetworkConfig& n, TrainerConfig&) {
+    n.dropout_hidden = 0.2F;
+    n.dropout_rescale = true;
   });
-  run([](TrainerConfig& c) { c.network.activation = Activation::relu; });
-  run([](TrainerConfig& c) { c.network.activation = Activation::identity; });
-  run([](TrainerConfig& c) { c.recipe.layers.xnor_scale = true; });
-  run([](TrainerConfig& c) { c.recipe.layers.batch_norm.momentum = 0.5F; });
-  run([](TrainerConfig& c) { c.recipe.layers.batch_norm.eps = 1e-2F; });
-  run([](TrainerConfig& c) { c.network.norm_axis = nn::NormAxis::row; });
-  run([](TrainerConfig& c) { c.recipe.batch.offset = 2.0F; });
-  run([](TrainerConfig& c) { c.recipe.batch.augment.shift = 1; });
-  run([](TrainerConfig& c) { c.recipe.batch.augment.flip = true; });
-  run([](TrainerConfig& c) { c.recipe.batch.augment.cutout = 3; });
-  run([](TrainerConfig& c) { c.recipe.batch.augment.rotation = 10; });
-  run([](TrainerConfig& c) { c.recipe.batch.augment.crop = 20; });
+  run([](NetworkConfig& n, TrainerConfig&) { n.activation = Activation::relu; });
+  run([](NetworkConfig& n, TrainerConfig&) { n.activation = Activation::identity; });
+  run([](NetworkConfig&, TrainerConfig& c) { c.recipe.layers.xnor_scale = true; });
+  run([](NetworkConfig&, TrainerConfig& c) { c.recipe.layers.batch_norm.momentum = 0.5F; });
+  run([](NetworkConfig&, TrainerConfig& c) { c.recipe.layers.batch_norm.eps = 1e-2F; });
+  run([](NetworkConfig& n, TrainerConfig&) { n.norm_axis = nn::NormAxis::row; });
+  run([](NetworkConfig&, TrainerConfig& c) { c.recipe.batch.offset = 2.0F; });
+  run([](NetworkConfig&, TrainerConfig& c) { c.recipe.batch.augment.shift = 1; });
+  run([](NetworkConfig&, TrainerConfig& c) { c.recipe.batch.augment.flip = true; });
+  run([](NetworkConfig&, TrainerConfig& c) { c.recipe.batch.augment.cutout = 3; });
+  run([](NetworkConfig&, TrainerConfig& c) { c.recipe.batch.augment.rotation = 10; });
+  run([](NetworkConfig&, TrainerConfig& c) { c.recipe.batch.augment.crop = 20; });
   EXPECT_EQ(fingerprints.size(), static_cast<std::size_t>(runs));
   EXPECT_EQ(losses.size(), static_cast<std::size_t>(runs) - 1) << "all but the momentum of running statistics";
   // Whoever multiplies bits needs the scales.
@@ -324,31 +330,31 @@ TEST_F(SupervisedTrainerTest, LastWeightsAreKeptOnDemand) {
 }
 
 TEST_F(SupervisedTrainerTest, RefusesWhatCannotWork) {
-  config_.network.dense = {4};  // three classes
+  network_.dense = {4};  // three classes
   EXPECT_THROW(make_trainer(), Error);
-  config_.network.dense = {3};
+  network_.dense = {3};
   config_.recipe.loss = "squared_hinges";
   EXPECT_THROW(make_trainer(), Error);
 }
 
 TEST_F(SupervisedTrainerTest, MemoryIsForetold) {
   constexpr double kLibraries = 64.0 * 1024.0 * 1024.0;  // that a CPU does not need
-  const std::vector<std::function<void(TrainerConfig&)>> choices{
-      [](TrainerConfig& c) { c.recipe.batch_size = 32; },
-      [](TrainerConfig& c) { c.recipe.batch_size = 128; },
-      [](TrainerConfig& c) { c.network.activation = Activation::relu; },
-      [](TrainerConfig& c) { c.recipe.layers.xnor_scale = true; },
-      [](TrainerConfig& c) { c.network.dropout_input = 0.5F; },
-      [](TrainerConfig& c) { c.network.norm_axis = nn::NormAxis::row; },
+  const std::vector<std::function<void(NetworkConfig&, TrainerConfig&)>> choices{
+      [](NetworkConfig&, TrainerConfig& c) { c.recipe.batch_size = 32; },
+      [](NetworkConfig&, TrainerConfig& c) { c.recipe.batch_size = 128; },
+      [](NetworkConfig& n, TrainerConfig&) { n.activation = Activation::relu; },
+      [](NetworkConfig&, TrainerConfig& c) { c.recipe.layers.xnor_scale = true; },
+      [](NetworkConfig& n, TrainerConfig&) { n.dropout_input = 0.5F; },
+      [](NetworkConfig& n, TrainerConfig&) { n.norm_axis = nn::NormAxis::row; },
   };
   for (std::size_t choice = 0; choice < choices.size(); ++choice) {
     for (const Block block : {Block{-1, 0, -1, 1}, Block{-1, 2, -2, 2}, Block{-1, 1, -1, 1}}) {
       config_.recipe = {};
-      config_.network = {};
-      config_.network.cells = 2;
-      config_.network.dense = {3};
-      config_.network.filters = {64, 128};
-      choices[choice](config_);
+      network_ = {};
+      network_.cells = 2;
+      network_.dense = {3};
+      network_.filters = {64, 128};
+      choices[choice](network_, config_);
       trial_.genotype = Genotype{{block}};
       trial_.text = space_.text(trial_.genotype);
       trial_.budget.epochs = 1;
@@ -364,7 +370,7 @@ TEST_F(SupervisedTrainerTest, MemoryIsForetold) {
         seen = stream;
       };
       trainer.train(trial_, context);
-      const double foretold = static_cast<double>(trainer.task().memory(trial_.genotype)) - kLibraries;
+      const double foretold = static_cast<double>(tasks_.back()->memory(trial_.genotype)) - kLibraries;
       EXPECT_GE(foretold, used) << choice << " " << trial_.text;
       EXPECT_LE(foretold, 1.9 * used) << choice << " " << trial_.text;
     }

@@ -9,6 +9,7 @@
 #include "bnas/core/io/tensor_io.hpp"
 #include "bnas/core/kernels/optim.hpp"
 #include "bnas/core/step_feed.hpp"
+#include "bnas/nas/cell_network.hpp"
 #include "bnas/nas/network_builder.hpp"
 #include "bnas/nas/training.hpp"
 
@@ -50,7 +51,10 @@ int dump(const std::string& path, const std::vector<std::string>& operations) {
   }
   const SearchSpace space(SpaceConfig::flat(operators, static_cast<int>(genotype.blocks.size())));
   Recipe recipe;
-  Training training(*stream, build_network_plan(space, genotype, registry, {}), recipe, RandomKey{11});
+  auto network =
+      std::make_unique<CellNetwork>(*stream, build_network_plan(space, genotype, registry, {}), recipe, RandomKey{11});
+  CellNetwork& cells = *network;
+  Training training(*stream, std::move(network), recipe);
   TensorFile file;
   const auto put = [&](const std::string& name, const Tensor& tensor) {
     const auto values = tensor.to_host(*stream);
@@ -69,11 +73,12 @@ int dump(const std::string& path, const std::vector<std::string>& operations) {
     training.network().parameters([&](nn::Parameter& p) { put(at + "before/" + p.name, p.value); });
     const Tensor values =
         step_tensor(*stream, training.step_values(static_cast<std::int64_t>(step) + 1, 1e-3F, RandomKey{}));
-    training.step(images, labels, values, [&](const PlanNode& node, const Var& y) {
+    cells.watch([&](const PlanNode& node, const Var& y) {
       if (node.layer.kind == LayerKind::conv || node.layer.kind == LayerKind::dense) {
         put(at + "output/" + node.name, y.value);
       }
     });
+    training.step(images, labels, values);
     training.network().parameters([&](nn::Parameter& p) {
       put(at + "grad/" + p.name, p.grad);
       put(at + "after/" + p.name, p.value);

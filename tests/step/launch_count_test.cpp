@@ -7,6 +7,7 @@
 #include "bnas/core/backend.hpp"
 #include "bnas/core/kernels/optim.hpp"
 #include "bnas/core/step_feed.hpp"
+#include "bnas/nas/cell_network.hpp"
 #include "bnas/nas/network_builder.hpp"
 #include "bnas/nas/training.hpp"
 #include "gpu_emulator/runtime/emulator.h"
@@ -32,7 +33,8 @@ TEST(LaunchCount, OfAStepOfTheDefaultChild) {
     GTEST_SKIP() << "counted by the emulator alone";
   }
   const auto stream = backend_for({DeviceType::cuda, 0}).make_stream();
-  Training training(*stream, default_child(), Recipe{}, RandomKey{11});
+  Training training(*stream, std::make_unique<CellNetwork>(*stream, default_child(), Recipe{}, RandomKey{11}),
+                    Recipe{});
   std::vector<std::uint8_t> pixels(kBatch * 28 * 28);
   for (std::size_t i = 0; i < pixels.size(); ++i) {
     pixels[i] = static_cast<std::uint8_t>(RandomKey{5}.below(i, 256));

@@ -59,12 +59,12 @@ void DiscreteCell::buffers(const VisitBuffer& visit) {
   }
 }
 
-void DiscreteCell::center(Stream& stream) {
-  input0_.center(stream);
-  input1_.center(stream);
+void DiscreteCell::convolutions(const VisitConv& visit) {
+  input0_.convolutions(visit);
+  input1_.convolutions(visit);
   for (const auto& node : nodes_) {
     for (const Edge& edge : node) {
-      edge.operation->center(stream);
+      edge.operation->convolutions(visit);
     }
   }
 }

@@ -18,7 +18,7 @@ class DiscreteCell {
   Var forward(Context& ctx, const Var& x0, const Var& x1, float drop_path);
   void parameters(const Visit& visit);
   void buffers(const VisitBuffer& visit);
-  void center(Stream& stream);
+  void convolutions(const VisitConv& visit);
 
  private:
   struct Edge {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "bnas/core/error.hpp"
 #include "bnas/core/ops/loss.hpp"
@@ -21,6 +22,8 @@ void require_range(const char* key, double value, double low, double high) {
     throw Error(ErrorKind::usage, fmt::format("{} is {}, must be {} to {}", key, value, low, high));
   }
 }
+
+bool is_auxiliary(const nn::Parameter& parameter) { return parameter.name.starts_with("auxiliary."); }
 
 void require_set(const DartsCell& cell, OperationSet set) {
   for (const auto& node : cell) {
@@ -44,25 +47,31 @@ EvaluationConfig EvaluationConfig::imagenet() {
   config.cells = 14;
   config.channels = 48;
   config.large_images = true;
+  config.drop_path = 0.0F;
+  config.label_smoothing = 0.1F;
   config.classes = 1000;
   return config;
 }
 
 void EvaluationConfig::validate() const {
-  require_range("cells", cells, 1, 64);
-  require_range("channels", channels, 2, 1024);
+  require_range("evaluation_cells", cells, 1, 64);
+  require_range("evaluation_channels", channels, 2, 1024);
   require_range("stem_multiplier", stem_multiplier, 1, 64);
   require_range("auxiliary_weight", static_cast<double>(auxiliary_weight), 0, 1e3);
+  require_range("drop_path", static_cast<double>(drop_path), 0, 0.99);
+  require_range("label_smoothing", static_cast<double>(label_smoothing), 0, 0.99);
   require_range("image_channels", image_channels, 1, 64);
   require_range("classes", classes, 2, 100'000);
   if (channels % 2 != 0) {
-    throw Error(ErrorKind::usage, fmt::format("channels is {}, must be even", channels));
+    throw Error(ErrorKind::usage, fmt::format("evaluation_channels is {}, must be even", channels));
   }
 }
 
 std::string EvaluationConfig::text() const {
-  return fmt::format("cells={} channels={} stem={} large={} auxiliary={},{} image={} classes={} {}", cells, channels,
-                     stem_multiplier, large_images, auxiliary, auxiliary_weight, image_channels, classes, style.text());
+  return fmt::format(
+      "cells={} channels={} stem={} large={} auxiliary={},{} drop_path={} smoothing={} image={} classes={} {}", cells,
+      channels, stem_multiplier, large_images, auxiliary, auxiliary_weight, drop_path, label_smoothing, image_channels,
+      classes, style.text());
 }
 
 struct EvaluationNetwork::Parts {
@@ -144,16 +153,46 @@ EvaluationNetwork::Outputs EvaluationNetwork::run(Context& ctx, const Var& image
 
 Var EvaluationNetwork::forward(Context& ctx, const Var& images) { return run(ctx, images, false).logits; }
 
-EvaluationNetwork::LossAndLogits EvaluationNetwork::loss(Context& ctx, const Var& images, const Tensor& labels,
-                                                         float smoothing) {
+EvaluationNetwork::LossAndLogits EvaluationNetwork::loss(Context& ctx, const Var& images, const Tensor& labels) {
   const Outputs out = run(ctx, images, ctx.training());
-  const Var own = ops::softmax_cross_entropy(ctx, out.logits, labels, smoothing);
+  const Var own = ops::softmax_cross_entropy(ctx, out.logits, labels, config_.label_smoothing);
   if (!out.auxiliary.value.defined()) {
     return {own, out.logits};
   }
   const Var weight{Tensor::full(ctx.stream, {1}, config_.auxiliary_weight)};
-  const Var helper = ops::softmax_cross_entropy(ctx, out.auxiliary, labels, smoothing);
+  const Var helper = ops::softmax_cross_entropy(ctx, out.auxiliary, labels, config_.label_smoothing);
   return {ops::sum(ctx, {own, ops::scale_channels(ctx, helper, weight)}), out.logits};
+}
+
+ChildNetwork::Pass EvaluationNetwork::differentiate(const Tensor& images, const Tensor& labels, const Tensor& values) {
+  prepare_weights();
+  Tape tape(stream_);
+  Context ctx{stream_, &tape, Mode::train, values};
+  const auto [loss, logits] = this->loss(ctx, Var{images}, labels);
+  const Pass pass{logits.value, loss.value, tape.saved_bytes()};
+  tape.backward(loss);
+  return pass;
+}
+
+bool EvaluationNetwork::begin_epoch(int epoch, int epochs) {
+  const float before = drop_path_;
+  drop_path_ = config_.drop_path * static_cast<float>(epoch) / static_cast<float>(epochs);
+  return drop_path_ != before;
+}
+
+void EvaluationNetwork::packed(const VisitPacked& visit) {
+  std::set<std::string> shown;
+  for (const auto& cell : parts_->cells) {
+    cell->convolutions([&](WeightedConv& conv) {
+      conv.parameters([&](const nn::Parameter& parameter) { shown.insert(parameter.name); });
+      conv.packed(stream_, visit);
+    });
+  }
+  parameters([&](const nn::Parameter& parameter) {
+    if (!shown.contains(parameter.name) && !is_auxiliary(parameter)) {
+      visit(parameter.name, parameter.value);
+    }
+  });
 }
 
 void EvaluationNetwork::parameters(const Visit& visit) {
@@ -194,8 +233,7 @@ void EvaluationNetwork::buffers(const VisitBuffer& visit) {
 std::int64_t EvaluationNetwork::parameter_count(bool with_auxiliary) {
   std::int64_t count = 0;
   parameters([&](const nn::Parameter& parameter) {
-    const bool auxiliary = parameter.name.rfind("auxiliary.", 0) == 0;
-    count += with_auxiliary || !auxiliary ? parameter.value.numel() : 0;
+    count += with_auxiliary || !is_auxiliary(parameter) ? parameter.value.numel() : 0;
   });
   return count;
 }
@@ -203,7 +241,7 @@ std::int64_t EvaluationNetwork::parameter_count(bool with_auxiliary) {
 void EvaluationNetwork::prepare_weights() {
   if (config_.style.precision.binary_weights && config_.style.weights.center()) {
     for (const auto& cell : parts_->cells) {
-      cell->center(stream_);
+      cell->convolutions([this](WeightedConv& conv) { conv.center(stream_); });
     }
   }
 }

@@ -77,6 +77,15 @@ void WeightedConv::center(Stream& stream) {
   }
 }
 
+void WeightedConv::packed(Stream& stream, const VisitPacked& visit) {
+  Context ctx{stream};
+  const Weights w = weights(ctx);
+  visit(binary_ ? weight_.name + "_bits" : weight_.name, w.value.value);
+  if (amplitudes_ && w.amplitude.value.defined()) {
+    visit(weight_.name + "_scale", w.amplitude.value);
+  }
+}
+
 /// n is the filter's size, f = 1 - 1 / Cin the share that centering leaves of a gradient; a sign's gradient is a times
 /// that of its weight. constant: gate / a; corrected: gate n f, and n f of the amplitude's derivative;
 /// paper: (gate + 1 / (a n)) n f.
@@ -215,28 +224,28 @@ nn::Parameter prelu_slope(Stream& stream, const std::string& name, std::int64_t 
   return nn::constant_parameter(stream, name + ".slope", {channels}, 0.25F);
 }
 
-Activation::Activation(Stream& stream, const std::string& name, std::int64_t channels, const CellStyle& style,
-                       bool affine)
+InputActivation::InputActivation(Stream& stream, const std::string& name, std::int64_t channels, const CellStyle& style,
+                                 bool affine)
     : sign_(style.precision.binary_inputs) {
   if (sign_ || style.operations != OperationSet::darts_separable) {
     norm_ = std::make_unique<Norm>(stream, name, channels, style.norm, affine);
   }
 }
 
-Var Activation::forward(Context& ctx, const Var& x) {
+Var InputActivation::forward(Context& ctx, const Var& x) {
   if (!norm_) {
     return ops::relu(ctx, x);
   }
   return sign_ ? norm_->forward_sign(ctx, x) : norm_->forward(ctx, x);
 }
 
-void Activation::parameters(const Visit& visit) {
+void InputActivation::parameters(const Visit& visit) {
   if (norm_) {
     norm_->parameters(visit);
   }
 }
 
-void Activation::buffers(const VisitBuffer& visit) {
+void InputActivation::buffers(const VisitBuffer& visit) {
   if (norm_) {
     norm_->buffers(visit);
   }
@@ -257,9 +266,9 @@ void ReducingConv::parameters(const Visit& visit) {
   odd_.parameters(visit);
 }
 
-void ReducingConv::center(Stream& stream) {
-  even_.center(stream);
-  odd_.center(stream);
+void ReducingConv::convolutions(const VisitConv& visit) {
+  visit(even_);
+  visit(odd_);
 }
 
 }  // namespace bnas::nas

@@ -19,6 +19,9 @@ namespace bnas::nas {
 
 using Visit = std::function<void(nn::Parameter&)>;
 using VisitBuffer = std::function<void(const std::string& name, Tensor&)>;
+using VisitPacked = std::function<void(const std::string& name, const Tensor&)>;
+class WeightedConv;
+using VisitConv = std::function<void(WeightedConv&)>;
 
 /// Size and window of a convolution without bias. Padding keeps the image's size at stride 1.
 struct ConvSpec {
@@ -57,6 +60,8 @@ class WeightedConv final : public nn::Module {
   void parameters(const Visit& visit) override;
   /// What XNOR does to its latent weights before each step.
   void center(Stream& stream);
+  /// The weights as inference needs them: bits, and amplitudes where results are multiplied with them.
+  void packed(Stream& stream, const VisitPacked& visit);
 
  private:
   struct Weights {
@@ -103,9 +108,9 @@ class Norm final : public nn::Module {
 nn::Parameter prelu_slope(Stream& stream, const std::string& name, std::int64_t channels);
 
 /// What stands before a convolution of a cell: ReLU, or a batch norm, or a batch norm and the sign.
-class Activation final : public nn::Module {
+class InputActivation final : public nn::Module {
  public:
-  Activation(Stream& stream, const std::string& name, std::int64_t channels, const CellStyle& style, bool affine);
+  InputActivation(Stream& stream, const std::string& name, std::int64_t channels, const CellStyle& style, bool affine);
   Var forward(Context& ctx, const Var& x) override;
   void parameters(const Visit& visit) override;
   void buffers(const VisitBuffer& visit) override;
@@ -122,7 +127,7 @@ class ReducingConv final : public nn::Module {
                bool binary, const RandomKey& key);
   Var forward(Context& ctx, const Var& x) override;
   void parameters(const Visit& visit) override;
-  void center(Stream& stream);
+  void convolutions(const VisitConv& visit);
 
  private:
   WeightedConv even_, odd_;

@@ -70,7 +70,7 @@ class Reduce final : public EdgeOperation {
       : conv_(stream, name, place.channels, place.channels, style, style.precision.binary_weights, key),
         norm_(stream, name + ".norm", place.channels, style.norm, !place.searched) {
     if (!place.searched) {
-      activation_ = std::make_unique<Activation>(stream, name + ".activation", place.channels, style, true);
+      activation_ = std::make_unique<InputActivation>(stream, name + ".activation", place.channels, style, true);
     }
     if (style.precision.binary_inputs) {
       slope_ = prelu_slope(stream, name, place.channels);
@@ -97,10 +97,10 @@ class Reduce final : public EdgeOperation {
     }
     norm_.buffers(visit);
   }
-  void center(Stream& stream) override { conv_.center(stream); }
+  void convolutions(const VisitConv& visit) override { conv_.convolutions(visit); }
 
  private:
-  std::unique_ptr<Activation> activation_;
+  std::unique_ptr<InputActivation> activation_;
   ReducingConv conv_;
   Norm norm_;
   std::optional<nn::Parameter> slope_;
@@ -115,7 +115,7 @@ class Convolution final : public EdgeOperation {
       const std::string part = fmt::format("{}.unit{}", name, i);
       const bool own = i > 0 || !place.searched;
       activations_.push_back(
-          own ? std::make_unique<Activation>(stream, part + ".activation", place.channels, style, !place.searched)
+          own ? std::make_unique<InputActivation>(stream, part + ".activation", place.channels, style, !place.searched)
               : nullptr);
       units_.push_back(make_unit(stream, part, candidate, {place.channels, i == 0 ? place.stride : 1, !place.searched},
                                  style, key.derive(static_cast<std::uint64_t>(i))));
@@ -146,14 +146,14 @@ class Convolution final : public EdgeOperation {
       units_[i]->buffers(visit);
     }
   }
-  void center(Stream& stream) override {
+  void convolutions(const VisitConv& visit) override {
     for (const auto& unit : units_) {
-      unit->center(stream);
+      unit->convolutions(visit);
     }
   }
 
  private:
-  std::vector<std::unique_ptr<Activation>> activations_;
+  std::vector<std::unique_ptr<InputActivation>> activations_;
   std::vector<std::unique_ptr<ConvUnit>> units_;
 };
 
@@ -254,6 +254,6 @@ void Preprocess::buffers(const VisitBuffer& visit) {
   }
 }
 
-void Preprocess::center(Stream& stream) { conv_ ? conv_->center(stream) : reducing_->center(stream); }
+void Preprocess::convolutions(const VisitConv& visit) { conv_ ? visit(*conv_) : reducing_->convolutions(visit); }
 
 }  // namespace bnas::nas

@@ -17,7 +17,7 @@ namespace bnas::nas {
 class Source {
  public:
   /// `shared`: the activation that all convolutions of the value have in common, or null.
-  explicit Source(Var x, Activation* shared = nullptr) : x_(std::move(x)), shared_(shared) {}
+  explicit Source(Var x, InputActivation* shared = nullptr) : x_(std::move(x)), shared_(shared) {}
 
   const Var& x() const { return x_; }
   /// Through the shared activation.
@@ -26,7 +26,7 @@ class Source {
 
  private:
   Var x_;
-  Activation* shared_;
+  InputActivation* shared_;
   ReadImage activated_;
   std::map<std::pair<CandidateKind, int>, Var> pooled_;
 };
@@ -40,7 +40,7 @@ class EdgeOperation {
   virtual bool is_identity() const { return false; }
   virtual void parameters(const Visit& visit) { (void)visit; }
   virtual void buffers(const VisitBuffer& visit) { (void)visit; }
-  virtual void center(Stream& stream) { (void)stream; }
+  virtual void convolutions(const VisitConv& visit) { (void)visit; }
 };
 
 /// How an operation is built into a network.
@@ -66,7 +66,7 @@ class Preprocess final : public nn::Module {
   Var forward(Context& ctx, const Var& x) override;
   void parameters(const Visit& visit) override;
   void buffers(const VisitBuffer& visit) override;
-  void center(Stream& stream);
+  void convolutions(const VisitConv& visit);
 
  private:
   std::unique_ptr<Norm> before_;  // none: ReLU

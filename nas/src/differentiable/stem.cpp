@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "differentiable/stem.hpp"
 
+#include <algorithm>
+
 #include "bnas/core/ops/structure.hpp"
 
 namespace bnas::nas {
@@ -59,8 +61,7 @@ void ReducingStem::buffers(const VisitBuffer& visit) {
 
 AuxiliaryHead::AuxiliaryHead(Stream& stream, std::int64_t in, std::int64_t classes, bool large_images,
                              const CellStyle& style, const RandomKey& key)
-    : stride_(large_images ? 2 : 3),
-      narrow_(stream, "auxiliary.narrow", {in, kNarrow, 1, 1}, ops::Geometry::with_stride(1), key.derive(0)),
+    : narrow_(stream, "auxiliary.narrow", {in, kNarrow, 1, 1}, ops::Geometry::with_stride(1), key.derive(0)),
       wide_(stream, "auxiliary.wide", {kNarrow, kWide, 2, 2}, ops::Geometry::explicit_pad(1, {}, {}), key.derive(1)),
       narrow_norm_(stream, "auxiliary.narrow.norm", kNarrow, style.norm, true),
       classifier_(stream, "auxiliary.classifier", kWide, classes, key.derive(2)) {
@@ -70,7 +71,8 @@ AuxiliaryHead::AuxiliaryHead(Stream& stream, std::int64_t in, std::int64_t class
 }
 
 Var AuxiliaryHead::forward(Context& ctx, const Var& x) {
-  const Var pooled = ops::avg_pool(ctx, ops::relu(ctx, x), 5, ops::Geometry::explicit_pad(stride_, {}, {}));
+  const int stride = std::min(x.shape()[1], x.shape()[2]) > kLeast && wide_norm_ ? 3 : 2;
+  const Var pooled = ops::avg_pool(ctx, ops::relu(ctx, x), 5, ops::Geometry::explicit_pad(stride, {}, {}));
   Var y = ops::relu(ctx, narrow_norm_.forward(ctx, narrow_.forward(ctx, pooled)));
   y = wide_.forward(ctx, y);
   y = ops::relu(ctx, wide_norm_ ? wide_norm_->forward(ctx, y) : y);

@@ -40,9 +40,12 @@ class ReducingStem {
 };
 
 /// The classifier halfway, for its gradient alone: ReLU, 5x5 average pool, 1x1 convolution to 128, 2x2 to 768 channels
-/// (Liu et al. 2019). Its input has 7x7 (large images) or 8x8 pixels; others give more than one, which are averaged.
+/// (Liu et al. 2019). Its input has at least 7x7 pixels, and 7x7 (large images) or 8x8 as published, where the pool's
+/// stride is 2 or 3; more give more than one result, which are averaged.
 class AuxiliaryHead {
  public:
+  static constexpr int kLeast = 7;  ///< pixels of its input's side
+
   AuxiliaryHead(Stream& stream, std::int64_t in, std::int64_t classes, bool large_images, const CellStyle& style,
                 const RandomKey& key);
   Var forward(Context& ctx, const Var& x);
@@ -50,7 +53,6 @@ class AuxiliaryHead {
   void buffers(const VisitBuffer& visit);
 
  private:
-  int stride_;
   nn::Conv2d narrow_, wide_;
   Norm narrow_norm_;
   std::unique_ptr<Norm> wide_norm_;  // not for large images

@@ -202,7 +202,7 @@ std::int64_t Supernet::parameter_count() {
 void Supernet::prepare_weights() {
   if (config_.style.precision.binary_weights && config_.style.weights.center()) {
     for (const auto& cell : cells_->cells) {
-      cell->center(stream_);
+      cell->convolutions([this](WeightedConv& conv) { conv.center(stream_); });
     }
   }
 }

@@ -34,8 +34,8 @@ SupernetCell::SupernetCell(Stream& stream, const std::string& name, const Supern
               false, key.derive(0)),
       input1_(stream, name + ".input1", place.previous, place.channels, false, config.style, false, key.derive(1)) {
   for (std::size_t source = 0; source < activations_.size(); ++source) {
-    activations_[source] =
-        std::make_unique<Activation>(stream, fmt::format("{}.source{}", name, source), operated_, config.style, false);
+    activations_[source] = std::make_unique<InputActivation>(stream, fmt::format("{}.source{}", name, source),
+                                                             operated_, config.style, false);
   }
   const auto set = candidates(config.style.operations);
   const std::vector<std::int32_t> nodes = edge_nodes();
@@ -89,7 +89,7 @@ Var SupernetCell::forward(Context& ctx, const Var& x0, const Var& x1, const Var&
   std::vector<Value> values;
   const auto add = [&](const Var& x) {
     const std::size_t source = values.size();
-    Activation* shared = source < activations_.size() ? activations_[source].get() : nullptr;
+    InputActivation* shared = source < activations_.size() ? activations_[source].get() : nullptr;
     values.push_back({Source(ops::slice_channels(ctx, x, 0, operated_), shared),
                       passed_ > 0 ? ops::slice_channels(ctx, x, operated_, passed_) : Var{}, Var{}});
   };
@@ -134,13 +134,13 @@ void SupernetCell::buffers(const VisitBuffer& visit) {
   }
 }
 
-void SupernetCell::center(Stream& stream) {
-  input0_.center(stream);
-  input1_.center(stream);
+void SupernetCell::convolutions(const VisitConv& visit) {
+  input0_.convolutions(visit);
+  input1_.convolutions(visit);
   for (const auto& edge : operations_) {
     for (const auto& operation : edge) {
       if (operation) {
-        operation->center(stream);
+        operation->convolutions(visit);
       }
     }
   }

@@ -31,7 +31,7 @@ class SupernetCell {
   void shared_parameters(const Visit& visit);
   void operation_parameters(std::size_t edge, std::size_t operation, const Visit& visit);
   void buffers(const VisitBuffer& visit);
-  void center(Stream& stream);
+  void convolutions(const VisitConv& visit);
 
  private:
   struct Value;
@@ -42,8 +42,8 @@ class SupernetCell {
   std::int64_t operated_, passed_;  // channels through operations, and by
   bool reduce_;
   Preprocess input0_, input1_;
-  std::array<std::unique_ptr<Activation>, kCellInputs + kCellNodes - 1> activations_;  // of sources
-  std::array<std::vector<std::unique_ptr<EdgeOperation>>, kCellEdges> operations_;     // null: none
+  std::array<std::unique_ptr<InputActivation>, kCellInputs + kCellNodes - 1> activations_;  // of sources
+  std::array<std::vector<std::unique_ptr<EdgeOperation>>, kCellEdges> operations_;          // null: none
 };
 
 }  // namespace bnas::nas

@@ -74,7 +74,10 @@ class SeparableUnit final : public ConvUnit {
     }
     norm_.buffers(visit);
   }
-  void center(Stream& stream) override { pointwise_.center(stream); }
+  void convolutions(const VisitConv& visit) override {
+    visit(depthwise_);
+    visit(pointwise_);
+  }
 
  private:
   static ConvSpec depthwise(const Candidate& candidate, const UnitPlace& place) {
@@ -104,7 +107,7 @@ class DenseUnit final : public ConvUnit {
     return times(ctx, shortcut_ ? ops::add(ctx, y, x) : y, gain);
   }
   void parameters(const Visit& visit) override { conv_.parameters(visit); }
-  void center(Stream& stream) override { conv_.center(stream); }
+  void convolutions(const VisitConv& visit) override { visit(conv_); }
 
  private:
   WeightedConv conv_;
@@ -147,9 +150,9 @@ class GroupUnit final : public ConvUnit {
     }
     visit(slope_);
   }
-  void center(Stream& stream) override {
+  void convolutions(const VisitConv& visit) override {
     for (const auto& conv : convs_) {
-      conv->center(stream);
+      visit(*conv);
     }
   }
 

@@ -20,7 +20,7 @@ class ConvUnit {
   virtual Var forward(Context& ctx, const Var& x, ReadImage& activated, const Var& gain) = 0;
   virtual void parameters(const Visit& visit) = 0;
   virtual void buffers(const VisitBuffer& visit) { (void)visit; }
-  virtual void center(Stream& stream) = 0;
+  virtual void convolutions(const VisitConv& visit) = 0;
 };
 
 std::unique_ptr<ConvUnit> make_unit(Stream& stream, const std::string& name, const Candidate& candidate,

@@ -71,13 +71,13 @@ TEST_F(EvaluationNetworkTest, EveryStyleHasFiniteGradientsOfAllParameters) {
       config.cells = 3;
       config.channels = 8;
       EvaluationNetwork net(*stream_, config, DartsGenotype::parse(genotype), kKey);
-      net.set_drop_path(0.3F);
+      net.begin_epoch(1, 2);
       net.prepare_weights();
       Tape tape(*stream_);
       Context ctx{*stream_, &tape, Mode::train, step_tensor(*stream_, {.random = {1, 1, RandomPurpose::dropout}})};
       const std::vector<std::int32_t> classes{1, 2, 3, 4};
       const Tensor labels = Tensor::from_host(*stream_, {4}, std::span<const std::int32_t>(classes));
-      const auto [loss, logits] = net.loss(ctx, Var{images(4, 32)}, labels, 0.1F);
+      const auto [loss, logits] = net.loss(ctx, Var{images(4, 32)}, labels);
       tape.backward(loss);
       EXPECT_EQ(logits.shape(), (Shape{4, 10}));
       int without = 0;
@@ -109,7 +109,7 @@ TEST_F(EvaluationNetworkTest, TheAuxiliaryLossIsAddedInTrainingAlone) {
     config.auxiliary_weight = weight;
     EvaluationNetwork net(*stream_, config, DartsGenotype::parse(kPcDarts), kKey);
     Context ctx{*stream_, nullptr, mode};
-    return static_cast<double>(net.loss(ctx, Var{images(2, 32)}, labels, 0.0F).loss.value.to_host(*stream_)[0]);
+    return static_cast<double>(net.loss(ctx, Var{images(2, 32)}, labels).loss.value.to_host(*stream_)[0]);
   };
   const double alone = loss(false, 0.4F, Mode::train);
   EXPECT_EQ(loss(true, 0.0F, Mode::train), alone);
@@ -129,7 +129,7 @@ TEST_F(EvaluationNetworkTest, LargeImagesAreReducedEightfoldBeforeTheCells) {
   Context ctx{*stream_, nullptr, Mode::train};
   const std::vector<std::int32_t> classes{1};
   const Tensor labels = Tensor::from_host(*stream_, {1}, std::span<const std::int32_t>(classes));
-  EXPECT_TRUE(std::isfinite(net.loss(ctx, Var{images(1, 224)}, labels, 0.1F).loss.value.to_host(*stream_)[0]));
+  EXPECT_TRUE(std::isfinite(net.loss(ctx, Var{images(1, 224)}, labels).loss.value.to_host(*stream_)[0]));
 }
 
 TEST_F(EvaluationNetworkTest, OperationsOfAnotherSetAreRefused) {

@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bnas/nas/batched_strategy.hpp"
+#include "bnas/nas/strategy.hpp"
 
 namespace bnas::nas {
 
-/// Searches nothing: one cell, measured several times. Its trials differ in their random numbers alone.
-class RepeatStrategy final : public BatchedStrategy {
+/// Searches nothing: one network, measured several times. Its trials differ in their random numbers alone.
+class RepeatStrategy final : public Strategy {
  public:
-  /// usage Error for a cell outside the space or fewer than one repeat.
-  RepeatStrategy(const Genotype& genotype, int repeats, const SearchSpace& space);
-  std::int64_t planned_trials() const override { return config().children; }
+  /// `genotype`: canonical, or without blocks for a network that no search space names. usage Error for fewer than one
+  /// repeat.
+  RepeatStrategy(Genotype genotype, int repeats);
 
- protected:
-  std::vector<Proposal> next_batch() override;
+  std::string name() const override { return "repeat"; }
+  std::vector<Proposal> ask() override;
+  void tell(std::span<const Trial> trials) override;
+  std::string state() const override;
+  void restore(std::string_view state) override;
+  std::int64_t planned_trials() const override { return repeats_; }
 
  private:
   Genotype genotype_;
+  int repeats_;
+  bool asked_ = false;
 };
 
 }  // namespace bnas::nas

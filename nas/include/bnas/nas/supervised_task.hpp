@@ -5,16 +5,15 @@
 #include <string>
 
 #include "bnas/core/data/dataset.hpp"
+#include "bnas/nas/child_network.hpp"
 #include "bnas/nas/child_task.hpp"
-#include "bnas/nas/network_builder.hpp"
+#include "bnas/nas/recipe.hpp"
 #include "bnas/nas/saved_weights.hpp"
-#include "bnas/nas/training.hpp"
 
 namespace bnas::nas {
 
 /// What a child of a supervised search is trained with. The test split is not among it.
 struct TrainerConfig {
-  NetworkConfig network;
   Recipe recipe;
   std::uint64_t seed = 0;
   std::string run_id = "run";        ///< stamped into checkpoints
@@ -25,26 +24,28 @@ struct TrainerConfig {
   bool keep_last = false;  ///< a finished child keeps the weights of its last epoch too: last.safetensors
 };
 
-/// Training networks on labelled images.
-class SupervisedTask final : public ChildTask {
+/// Training networks on labelled images, whatever makes the networks.
+class SupervisedTask : public ChildTask {
  public:
-  /// `space` and `registry` must outlive the task; of the data only its size and digest are kept. The image size and
-  /// the number of classes of config.network are taken from it. usage Error for a configuration that cannot work.
-  SupervisedTask(const SearchSpace& space, const OperationRegistry& registry, TrainerConfig config, const Train& train,
-                 const Valid& valid);
-
-  std::string fingerprint() const override;
-  NetworkCost cost(const Genotype& genotype) const override { return plan(genotype).cost(); }
-  std::uint64_t memory(const Genotype& genotype) const override;
-
-  NetworkPlan plan(const Genotype& genotype) const;
+  std::string fingerprint() const final;
+  const TrainerConfig& config() const { return config_; }
+  /// An untrained network. Equal keys give equal weights.
+  virtual std::unique_ptr<ChildNetwork> make_network(Stream& stream, const Genotype& genotype,
+                                                     const RandomKey& init) const = 0;
   /// usage Error as start_from() unless the network of `genotype` can start from what the configuration names.
   void require_start(const Genotype& genotype) const;
-  const TrainerConfig& config() const { return config_; }
+
+ protected:
+  /// Of the data only size and digest are kept. usage Error for a configuration that cannot work.
+  SupervisedTask(TrainerConfig config, const Train& train, const Valid& valid);
+
+  /// All that is chosen of the networks in one line; not what the data set decides.
+  virtual std::string network_text() const = 0;
+  /// memory() of a network that keeps `kept` bytes for backward per image of a batch, whose largest value has `largest`
+  /// bytes per image, and which has so many weights.
+  std::uint64_t footprint(double kept, double largest, double weights) const;
 
  private:
-  const SearchSpace& space_;
-  const OperationRegistry& registry_;
   TrainerConfig config_;
   std::string data_digest_;
   std::int64_t train_images_ = 0;

@@ -9,6 +9,7 @@
 #include "bnas/core/device.hpp"
 #include "bnas/nas/child_trainer.hpp"
 #include "bnas/nas/supervised_task.hpp"
+#include "bnas/nas/training.hpp"
 
 namespace bnas::nas {
 
@@ -16,11 +17,9 @@ namespace bnas::nas {
 /// from its first epoch on, best.safetensors: the latent weights of its best epoch.
 class SupervisedTrainer final : public ChildTrainer {
  public:
-  /// Uploads the sets once, for all children. For the rest see SupervisedTask.
-  SupervisedTrainer(const SearchSpace& space, const OperationRegistry& registry, TrainerConfig config,
-                    const Train& train, const Valid& valid, Device device);
+  /// Uploads the sets once, for all children: those that `task` was made with. `task` must outlive the trainer.
+  SupervisedTrainer(const SupervisedTask& task, const Train& train, const Valid& valid, Device device);
 
-  const SupervisedTask& task() const { return task_; }
   std::string fingerprint() const override { return task_.fingerprint(); }
   NetworkCost cost(const Genotype& genotype) const override { return task_.cost(genotype); }
   Trial train(const Trial& trial, const ChildContext& context) override;
@@ -37,7 +36,7 @@ class SupervisedTrainer final : public ChildTrainer {
   void export_weights(const Trial& trial, const std::filesystem::path& from, const std::filesystem::path& out,
                       const std::string& prefix) const;
 
-  SupervisedTask task_;
+  const SupervisedTask& task_;
   Device device_;
   std::unique_ptr<Stream> stream_;  // owns the resident sets' memory
   DeviceImages train_;

@@ -49,8 +49,8 @@ struct Trial {
   int level = 1;      ///< number of blocks when proposed
   int rank = 1;       ///< 1-based position within its level
   int batch = 1;      ///< 1-based round of ask and tell that it belongs to
-  Genotype genotype;  ///< canonical
-  std::string text;   ///< SearchSpace::text
+  Genotype genotype;  ///< canonical; without blocks where no search space names the network
+  std::string text;   ///< SearchSpace::text, or DartsGenotype::text
   Budget budget;
   std::optional<double> predicted;  ///< surrogate's mean when proposed
   TrialStatus status = TrialStatus::queued;

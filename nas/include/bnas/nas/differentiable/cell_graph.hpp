@@ -14,6 +14,9 @@ inline constexpr int kCellInputs = 2;
 inline constexpr int kCellNodes = 4;
 inline constexpr int kCellEdges = 14;
 
+/// Whether `cell` of so many halves the image: those at a third and at two thirds do.
+constexpr bool is_reduction(int cells, int cell) { return cells > 2 && (cell == cells / 3 || cell == 2 * cells / 3); }
+
 /// Edges of `node` (0 to 3): one per source.
 constexpr int edges_of(int node) { return kCellInputs + node; }
 /// Number of the first edge of `node`.

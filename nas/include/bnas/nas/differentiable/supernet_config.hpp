@@ -8,6 +8,7 @@
 
 #include "bnas/core/ops/norm.hpp"
 #include "bnas/nas/differentiable/candidates.hpp"
+#include "bnas/nas/differentiable/cell_graph.hpp"
 #include "bnas/portable/dims.hpp"
 #include "bnas/portable/weight_rules.hpp"
 
@@ -87,7 +88,7 @@ struct SupernetConfig {
   int image_channels = 3;
   int classes = 10;
 
-  bool reduces(int cell) const { return cells > 2 && (cell == cells / 3 || cell == 2 * cells / 3); }
+  bool reduces(int cell) const { return is_reduction(cells, cell); }
   /// The same network with real weights and activations.
   SupernetConfig real_twin() const;
   /// usage Error naming the key.
