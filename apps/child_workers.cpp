@@ -16,10 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::unique_ptr<nas::SupervisedTrainer> make_trainer(const Config& config, SearchObjects& objects) {
-  auto trainer =
-      std::make_unique<nas::SupervisedTrainer>(objects.space, objects.registry, make_trainer_config(config),
-                                               objects.parts->train, objects.parts->valid, objects.devices.front());
+std::unique_ptr<nas::SupervisedTrainer> make_trainer(SearchObjects& objects) {
+  auto trainer = std::make_unique<nas::SupervisedTrainer>(*objects.task, objects.parts->train, objects.parts->valid,
+                                                          objects.devices.front());
   objects.parts.reset();
   return trainer;
 }
@@ -36,7 +35,7 @@ ChildWorkers make_threads(const Config& config, SearchObjects& objects) {
                                               "it, or use --isolation process",
                                               config.device, objects.devices.size()));
   }
-  auto trainer = make_trainer(config, objects);
+  auto trainer = make_trainer(objects);
   ChildWorkers out;
   out.finish = [&trainer = *trainer, &objects](const nas::Trial& trial, const fs::path& directory, const fs::path& to) {
     return finish(trainer, objects.data, trial, {directory, nullptr, {}, {}}, to);
@@ -76,7 +75,7 @@ ChildWorkers make_processes(const Config& config, SearchObjects& objects, const 
 /// What a worker process holds: the search of its configuration, without a strategy's part in it.
 struct SearchHost : nas::WorkerHost {
   explicit SearchHost(const Config& config) : objects(config) {
-    auto supervised = make_trainer(config, objects);
+    auto supervised = make_trainer(objects);
     finish = [this, &trained = *supervised](const nas::Trial& trial, const nas::ChildContext& context,
                                             const fs::path& out) {
       return cli::finish(trained, objects.data, trial, context, out);

@@ -47,7 +47,7 @@ struct Line {
 Prediction predict(const Config& config, SearchObjects& objects) {
   const int workers = worker_count(config);
   const int blocks = static_cast<int>(config.blocks);
-  const std::vector<nas::Genotype> first = objects.space.first();
+  const std::vector<nas::Genotype> first = objects.space->first();
   const auto macs_of = [&](const nas::Genotype& cell) {
     const nas::NetworkCost cost = objects.task->cost(cell);
     return cost.binary_macs + cost.real_macs;
@@ -56,10 +56,9 @@ Prediction predict(const Config& config, SearchObjects& objects) {
       std::minmax_element(first.begin(), first.end(),
                           [&](const nas::Genotype& a, const nas::Genotype& b) { return macs_of(a) < macs_of(b); });
   const std::filesystem::path scratch = std::filesystem::temp_directory_path();
-  nas::SupervisedTrainer trainer(objects.space, objects.registry, make_trainer_config(config), objects.parts->train,
-                                 objects.parts->valid, objects.devices.front());
-  const Calibration measured = calibrate(trainer, objects.space, *heaviest, scratch);
-  const Calibration light = calibrate(trainer, objects.space, *lightest, scratch);
+  nas::SupervisedTrainer trainer(*objects.task, objects.parts->train, objects.parts->valid, objects.devices.front());
+  const Calibration measured = calibrate(trainer, *objects.space, *heaviest, scratch);
+  const Calibration light = calibrate(trainer, *objects.space, *lightest, scratch);
   const Line image(light.macs, light.image_seconds, measured.macs, measured.image_seconds);
   const Line fixed(light.macs, light.fixed_seconds, measured.macs, measured.fixed_seconds);
 
@@ -71,8 +70,8 @@ Prediction predict(const Config& config, SearchObjects& objects) {
   const double images = static_cast<double>(objects.train_images) * static_cast<double>(config.epochs);
   double largest = 0.0;
   for (int b = 1; b <= blocks; ++b) {
-    const LevelCost cost = level_cost(*objects.task, objects.space, b);
-    Level level{objects.space.count_raw(b), objects.space.count_unique(b)};
+    const LevelCost cost = level_cost(*objects.task, *objects.space, b);
+    Level level{objects.space->count_raw(b), objects.space->count_unique(b)};
     level.trials =
         b == 1 ? std::min(first_level, out.trials) : std::max(0.0, out.trials - first_level) / std::max(1, blocks - 1);
     level.macs = cost.macs;

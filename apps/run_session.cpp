@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "bnas/core/error.hpp"
 #include "bnas/core/io/file.hpp"
 #include "cli/build_info.hpp"
 #include "cli/config_layers.hpp"
@@ -62,7 +63,7 @@ nas::SearchEnd run_trials(const Config& config, const SearchObjects& objects, co
   options.max_attempts = static_cast<int>(config.max_attempts);
   options.max_seconds = config.time_budget;
   options.checkpoints = run.checkpoints();
-  const auto text = [&](const nas::Genotype& genotype) { return objects.space.text(genotype); };
+  const auto text = [&](const nas::Genotype& genotype) { return objects.text(genotype); };
   try {
     return nas::run_search(*objects.strategy, *workers.trainer, store, text, options, monitor.observer(),
                            stop_requested());

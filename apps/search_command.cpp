@@ -32,7 +32,7 @@ const ProgramName kName{"bnas_search", "bnas_search resume"};
 /// best weights of every child; twice that, and room for the store.
 double disk_needed(const Config& config, const SearchObjects& objects) {
   const double weights =
-      level_cost(*objects.task, objects.space, static_cast<int>(config.blocks)).largest_weights * 4.0;
+      level_cost(*objects.task, *objects.space, static_cast<int>(config.blocks)).largest_weights * 4.0;
   const double trials = static_cast<double>(objects.strategy->planned_trials());
   constexpr double kStore = 64.0 * 1024.0 * 1024.0;
   return 2.0 * weights *
@@ -115,7 +115,7 @@ int run_in(RunDirectory& run, const Config& config, const SearchArguments& argum
                          .log_file = arguments.log_file,
                          .surrogate = surrogate_of(config),
                          .earlier = objects.earlier},
-                        objects.space, *objects.task, *objects.strategy, *store);
+                        &*objects.space, *objects.task, *objects.strategy, *store);
   monitor.log().write(LogLevel::info, title + "  " + workers.description);
   if (objects.earlier) {
     monitor.log().write(LogLevel::info, fmt::format("the surrogate knows {} cells of {} from the start",
@@ -174,6 +174,10 @@ int run_resume_command(const SearchArguments& arguments) {
   RunDirectory run = RunDirectory::open(arguments.target);
   std::vector<std::string> changed;
   const Layered layered = layer_resume(run.root(), arguments.flags, environment, changed);
+  if (!layered.config.genotype.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{0} is a training; continue it with bnas_train --resume {0}", run.root().string()));
+  }
   if (arguments.print_config) {
     std::fputs(config_to_toml(layered.config, true).c_str(), stdout);
     return kSuccess;

@@ -12,8 +12,11 @@
 #include "bnas/core/backend.hpp"
 #include "bnas/core/io/sha256.hpp"
 #include "bnas/nas/batched_strategy.hpp"
+#include "bnas/nas/cell_task.hpp"
+#include "bnas/nas/differentiable/evaluation_task.hpp"
 #include "bnas/nas/repeat_strategy.hpp"
 #include "bnas/nas/zero_cost.hpp"
+#include "cli/evaluation_config.hpp"
 #include "cli/options.hpp"
 #include "cli/strategy_defaults.hpp"
 
@@ -55,7 +58,7 @@ nas::Recipe make_recipe(const Config& config) {
 }
 
 /// Of untrained networks, on the first images; on the CPU, so that it does not depend on the children's device.
-nas::CellScore make_warm_up(const nas::SupervisedTask& task, const Train& train) {
+nas::CellScore make_warm_up(const nas::CellTask& task, const Train& train) {
   constexpr std::int64_t kImages = 64;
   std::vector<std::int32_t> rows(static_cast<std::size_t>(std::min(kImages, train.count())));
   std::iota(rows.begin(), rows.end(), 0);
@@ -69,7 +72,8 @@ std::unique_ptr<nas::Strategy> make_search_strategy(const Config& config, const 
                                                     nas::CellScore warm_up,
                                                     const std::optional<nas::SurrogateRecord>& earlier) {
   if (!config.genotype.empty()) {
-    return std::make_unique<nas::RepeatStrategy>(space.parse(config.genotype), static_cast<int>(config.repeats), space);
+    return std::make_unique<nas::RepeatStrategy>(space.canonical(space.parse(config.genotype)),
+                                                 static_cast<int>(config.repeats));
   }
   nas::StrategyConfig strategy;
   strategy.kind = config.strategy;
@@ -104,19 +108,24 @@ nas::SearchSpace make_space(const Config& config) {
   return nas::SearchSpace(space);
 }
 
+nas::NetworkConfig make_network_config(const Config& config) {
+  nas::NetworkConfig out;
+  out.cells = static_cast<int>(config.cells);
+  out.filters = to_ints(config.filters);
+  out.dense = to_ints(config.dense);
+  out.stem_stride = static_cast<int>(config.stem_stride);
+  out.activation = config.binarize_activations        ? nas::Activation::sign
+                   : config.real_activation == "relu" ? nas::Activation::relu
+                                                      : nas::Activation::identity;
+  out.norm_axis = config.bn_axis == "row" ? nn::NormAxis::row : nn::NormAxis::channel;
+  out.dropout_input = static_cast<float>(config.dropout_input);
+  out.dropout_hidden = static_cast<float>(config.dropout_hidden);
+  out.dropout_rescale = config.dropout_rescale;
+  return out;
+}
+
 nas::TrainerConfig make_trainer_config(const Config& config) {
   nas::TrainerConfig out;
-  out.network.cells = static_cast<int>(config.cells);
-  out.network.filters = to_ints(config.filters);
-  out.network.dense = to_ints(config.dense);
-  out.network.stem_stride = static_cast<int>(config.stem_stride);
-  out.network.activation = config.binarize_activations        ? nas::Activation::sign
-                           : config.real_activation == "relu" ? nas::Activation::relu
-                                                              : nas::Activation::identity;
-  out.network.norm_axis = config.bn_axis == "row" ? nn::NormAxis::row : nn::NormAxis::channel;
-  out.network.dropout_input = static_cast<float>(config.dropout_input);
-  out.network.dropout_hidden = static_cast<float>(config.dropout_hidden);
-  out.network.dropout_rescale = config.dropout_rescale;
   out.recipe = make_recipe(config);
   out.seed = static_cast<std::uint64_t>(config.seed);
   out.run_id = run_identity(config);
@@ -191,17 +200,25 @@ int worker_count(const Config& config) {
 
 SearchObjects::SearchObjects(const Config& config, std::optional<nas::SurrogateRecord> known)
     : registry(nas::OperationRegistry::builtin()),
-      space(make_space(config)),
+      space(is_differentiable(config) ? std::nullopt : std::optional(make_space(config))),
       data(make_data_config(config)),
       devices(find_devices(config.device)),
       earlier(std::move(known)),
-      parts(load_train_valid(data)) {
+      parts(load_train_valid(data)),
+      genotype(config.genotype) {
   data_record = parts->record;
   train_images = parts->train.count();
   data_text = fmt::format("{} {}/{}", config.dataset, parts->train.count(), parts->valid.count());
-  task =
-      std::make_unique<nas::SupervisedTask>(space, registry, make_trainer_config(config), parts->train, parts->valid);
-  strategy = make_search_strategy(config, space, make_warm_up(*task, parts->train), earlier);
+  if (space) {
+    auto cells = std::make_unique<nas::CellTask>(*space, registry, make_network_config(config),
+                                                 make_trainer_config(config), parts->train, parts->valid);
+    strategy = make_search_strategy(config, *space, make_warm_up(*cells, parts->train), earlier);
+    task = std::move(cells);
+  } else {
+    task = std::make_unique<nas::EvaluationTask>(make_evaluation_config(config), nas::DartsGenotype::parse(genotype),
+                                                 make_trainer_config(config), parts->train, parts->valid);
+    strategy = std::make_unique<nas::RepeatStrategy>(nas::Genotype{}, static_cast<int>(config.repeats));
+  }
   std::vector<std::string> names;
   for (const Device device : devices) {
     names.push_back(device.text());

@@ -8,6 +8,7 @@
 
 #include "bnas/core/data/catalog.hpp"
 #include "bnas/core/device.hpp"
+#include "bnas/nas/network_builder.hpp"
 #include "bnas/nas/operation_registry.hpp"
 #include "bnas/nas/search_space.hpp"
 #include "bnas/nas/strategy.hpp"
@@ -17,14 +18,14 @@
 
 namespace bnas::cli {
 
-/// The search that a configuration describes. Making it loads the data; no device is opened.
+/// The search, or the training alone, that a configuration describes. Making it loads the data; no device is opened.
 struct SearchObjects {
   /// `known`: what `surrogate.from` names; a worker, whose strategy nobody asks, does without.
   explicit SearchObjects(const Config& config, std::optional<nas::SurrogateRecord> known = std::nullopt);
   SearchObjects(const SearchObjects&) = delete;
 
   nas::OperationRegistry registry;
-  nas::SearchSpace space;
+  std::optional<nas::SearchSpace> space;  ///< none where the network of a differentiable search is trained
   DataConfig data;
   std::string data_record;  ///< which images are for training and validation, with digests
   std::string data_text;    ///< "fashion-mnist 10000/5000"
@@ -35,6 +36,14 @@ struct SearchObjects {
   std::optional<TrainValid> parts;  ///< until whoever trains has them
   std::unique_ptr<nas::SupervisedTask> task;
   std::unique_ptr<nas::Strategy> strategy;
+
+  /// How trials name what they train.
+  std::string text(const nas::Genotype& cell) const { return space ? space->text(cell) : genotype; }
+  /// The cell that a training alone has; without blocks for that of a differentiable search.
+  nas::Genotype given() const { return space ? space->parse(genotype) : nas::Genotype{}; }
+
+ private:
+  std::string genotype;  // of the configuration
 };
 
 /// What can be checked without data: the space and the names of its operations. usage Error.
@@ -42,6 +51,7 @@ nas::SearchSpace make_space(const Config& config);
 DataConfig make_data_config(const Config& config);
 /// Names the frozen configuration: equal for runs that must have equal results.
 std::string run_identity(const Config& config);
+nas::NetworkConfig make_network_config(const Config& config);
 nas::TrainerConfig make_trainer_config(const Config& config);
 /// The surrogate that the strategy asks; nothing for a strategy without.
 std::optional<nas::SurrogateConfig> surrogate_of(const Config& config);

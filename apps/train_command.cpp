@@ -10,13 +10,12 @@
 
 #include "bnas/core/error.hpp"
 #include "bnas/core/io/file.hpp"
-#include "bnas/nas/representation.hpp"
 #include "cli/build_info.hpp"
 #include "cli/curve.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/signals.hpp"
-#include "cli/strategy_defaults.hpp"
 #include "run_session.hpp"
+#include "train_cell.hpp"
 #include "train_report.hpp"
 
 namespace bnas::cli {
@@ -26,61 +25,9 @@ namespace fs = std::filesystem;
 
 const ProgramName kName{"bnas_train", "bnas_train --resume"};
 
-/// The cell of a search's child: of number `id`, or its best one.
-std::string cell_of_run(const fs::path& run, std::optional<std::int64_t> id) {
-  std::error_code code;
-  if (!fs::exists(run / "run.sqlite", code)) {
-    throw Error(ErrorKind::missing, run.string() + " holds no run with children (no run.sqlite)");
-  }
-  const std::vector<nas::Trial> trials = nas::open_sqlite_store(run / "run.sqlite", true)->trials();
-  if (!id) {
-    const nas::Trial best = nas::best_trial(trials);
-    if (best.id == 0) {
-      throw Error(ErrorKind::missing, run.string() + " has no child that was measured; let its search go on");
-    }
-    return best.text;
-  }
-  const auto trial = std::find_if(trials.begin(), trials.end(), [&](const nas::Trial& t) { return t.id == *id; });
-  if (trial == trials.end()) {
-    throw Error(ErrorKind::missing,
-                fmt::format("{} has children 1 to {}, but no child {}", run.string(), trials.size(), *id));
-  }
-  return trial->text;
-}
-
-/// The configuration of a new training, its cell among it in canonical form.
-Config new_training(const TrainArguments& arguments) {
-  fs::path run = arguments.best;
-  std::optional<std::int64_t> id;
-  if (!arguments.trial.empty()) {
-    std::tie(run, id) = parse_trial_name(arguments.trial);
-  }
-  std::string cell;
-  if (!run.empty()) {
-    cell = cell_of_run(run, id);
-  }
-  Config config = layer_training(run, arguments.file, arguments.flags, environment).config;
-  if (is_differentiable(config)) {
-    throw Error(ErrorKind::usage,
-                fmt::format("cells of strategy {} are of another kind, which bnas_train cannot train; "
-                            "give it a run of a strategy that trains children",
-                            config.strategy));
-  }
-  const nas::SearchSpace space = make_space(config);
-  const std::string& text = cell.empty() ? config.genotype : cell;
-  if (arguments.representation.empty() && text.empty()) {
-    throw Error(ErrorKind::usage,
-                "which cell? Give --best RUN, --trial RUN#N, --genotype or --representation; see bnas_train --help");
-  }
-  const nas::Genotype genotype =
-      arguments.representation.empty() ? space.parse(text) : nas::parse_representation(arguments.representation, space);
-  config.genotype = space.text(space.canonical(genotype));
-  return config;
-}
-
 /// Per repeat: two generations of weights and three optimizer slots, best and last weights; twice that, and the store.
 double disk_needed(const Config& config, const SearchObjects& objects) {
-  const nas::NetworkCost cost = objects.task->cost(objects.space.parse(config.genotype));
+  const nas::NetworkCost cost = objects.task->cost(objects.given());
   const double weights = 4.0 * static_cast<double>(cost.binary_weights + cost.real_weights);
   constexpr double kStore = 64.0 * 1024.0 * 1024.0;
   return 2.0 * weights * 12.0 * static_cast<double>(config.repeats) + kStore;
@@ -157,19 +104,16 @@ int report_end(nas::SearchEnd end, SearchMonitor& monitor, const RunDirectory& r
   return leave("complete", "", kSuccess);
 }
 
-/// What can be refused before a run directory is made or touched.
-void require_start(const Config& config, const SearchObjects& objects) {
-  objects.task->require_start(objects.space.parse(config.genotype));
-}
-
 int run_in(RunDirectory& run, const Config& config, const TrainArguments& arguments, SearchObjects& objects,
            const std::vector<std::string>& notes) {
   require_free_space(run.root(), disk_needed(config, objects));
   const auto store = nas::open_sqlite_store(run.store());
   check_fingerprint(*store, objects, run.root(), kName);
   const ChildWorkers workers = make_child_workers(config, objects, run);
-  const std::string title = fmt::format("bnas_train {}  {}  {}  seed {}  {}  {}", version(), config.genotype,
-                                        objects.data_text, config.seed, objects.device_text, run.root().string());
+  const std::string what =
+      objects.space ? config.genotype : fmt::format("{}'s genotype, {}", config.strategy, config.binarization);
+  const std::string title = fmt::format("bnas_train {}  {}  {}  seed {}  {}  {}", version(), what, objects.data_text,
+                                        config.seed, objects.device_text, run.root().string());
   SearchMonitor monitor({.root = run.root(),
                          .title = title,
                          .levels = 1,
@@ -180,7 +124,7 @@ int run_in(RunDirectory& run, const Config& config, const TrainArguments& argume
                          .log_file = arguments.log_file,
                          .surrogate = {},
                          .earlier = {}},
-                        objects.space, *objects.task, *objects.strategy, *store);
+                        objects.space ? &*objects.space : nullptr, *objects.task, *objects.strategy, *store);
   monitor.log().write(LogLevel::info, title + "  " + workers.description);
   for (const std::string& note : notes) {
     monitor.log().write(LogLevel::info, note);
@@ -216,7 +160,7 @@ int resume_training(const TrainArguments& arguments) {
   }
   install_stop_signals();
   SearchObjects objects(config);
-  require_start(config, objects);
+  objects.task->require_start(objects.given());  // refused before a run directory is made or touched
   std::vector<std::string> notes = keep_changed(run, config, changed);
   notes.insert(notes.begin(), "resumed");
   return run_in(run, config, arguments, objects, notes);
@@ -238,7 +182,7 @@ int run_train_command(const TrainArguments& arguments) {
   refuse_taken(root, kName.resume);
   install_stop_signals();
   SearchObjects objects(config);
-  require_start(config, objects);
+  objects.task->require_start(objects.given());  // refused before a run directory is made or touched
   RunDirectory run = RunDirectory::create(root, config_to_toml(config, false));
   return run_in(run, config, arguments, objects, {});
 }

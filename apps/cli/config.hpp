@@ -100,11 +100,23 @@ struct Config {
   std::int64_t augment_cutout = 0;
   std::int64_t augment_rotation = 0;
   std::int64_t augment_crop = 0;
+  std::int64_t augment_brightness = 0;
+  std::int64_t augment_contrast = 0;
+  std::int64_t augment_saturation = 0;
+  std::int64_t augment_hue = 0;
 
   std::string genotype;
   std::string weights;
   std::int64_t repeats = 1;
   bool hold_out = true;
+
+  std::string evaluation = "cifar";
+  std::int64_t evaluation_cells = 20;
+  std::int64_t evaluation_channels = 36;
+  bool auxiliary = true;
+  double auxiliary_weight = 0.4;
+  double drop_path = 0.3;
+  double label_smoothing = 0.0;
 
   // Differentiable strategies. Where the strategy's publication has another default, strategy_defaults.cpp says so.
   std::int64_t channels = 16;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "bnas/core/error.hpp"
+#include "cli/evaluation_config.hpp"
 #include "cli/strategy_defaults.hpp"
 
 namespace bnas::cli {
@@ -107,17 +108,18 @@ void read_user_config(Layered& layered, const Environment& environment) {
 }
 
 /// File, environment and flags on what is there already.
-Layered finish_layers(Layered layered, const fs::path& file, const Flags& flags, const Environment& environment) {
+Layered finish_layers(Layered layered, const fs::path& file, const Flags& flags, const Environment& environment,
+                      Program program) {
   if (!file.empty()) {
     read_config_file(layered.config, layered.origins, file);
   }
   apply_environment(layered, environment);
   apply_flags(layered, flags);
   apply_space_defaults(layered);
-  apply_strategy_defaults(layered.config, layered.origins);
-  refuse_idle_keys(layered.config, layered.origins, file);
+  apply_strategy_defaults(layered.config, layered.origins, program);
+  refuse_idle_keys(layered.config, layered.origins, file, program);
   make_paths_absolute(layered.config);
-  check_together(layered.config, layered.origins);
+  check_together(layered.config, layered.origins, program);
   return layered;
 }
 
@@ -126,7 +128,7 @@ Layered finish_layers(Layered layered, const fs::path& file, const Flags& flags,
 Layered layer_config(const fs::path& file, const Flags& flags, const Environment& environment) {
   Layered layered;
   read_user_config(layered, environment);
-  return finish_layers(std::move(layered), file, flags, environment);
+  return finish_layers(std::move(layered), file, flags, environment, Program::search);
 }
 
 Config training_defaults() {
@@ -143,15 +145,19 @@ Layered layer_training(const fs::path& run, const fs::path& file, const Flags& f
   } else {
     read_config_file(layered.config, layered.origins, run / "config.toml");
     const Config defaults = training_defaults();
+    const Config search = layered.config;
     for (const Option& option : options()) {
       const bool of_running = option.on_resume == OnResume::free;
-      if (of_running || option.key == "epochs" || option.key == "max_train_images" || option.key == "weights") {
+      const bool kept = is_differentiable(search) ? is_kept_from_search(search, option)
+                                                  : option.key != "epochs" && option.key != "max_train_images" &&
+                                                        option.key != "weights";
+      if (of_running || !kept) {
         copy_value(defaults, layered.config, option);
         layered.origins.erase(option.key);
       }
     }
   }
-  return finish_layers(std::move(layered), file, flags, environment);
+  return finish_layers(std::move(layered), file, flags, environment, Program::train);
 }
 
 Layered layer_resume(const fs::path& run, const Flags& flags, const Environment& environment,
@@ -181,13 +187,22 @@ Layered layer_resume(const fs::path& run, const Flags& flags, const Environment&
                                               "Resume without them, or start a new run with another --run-dir",
                                               run.string(), refused));
   }
-  check_together(layered.config, layered.origins);
+  check_together(layered.config, layered.origins, layered.config.genotype.empty() ? Program::search : Program::train);
   return layered;
 }
 
-void check_together(const Config& config, const Origins& origins) {
-  if (is_differentiable(config)) {
+void check_together(const Config& config, const Origins& origins, Program program) {
+  if (is_differentiable(config) && program == Program::search) {
     make_differentiable_config(config);
+    return check_data(config, origins);
+  }
+  if (config.lr_end > config.lr_start) {
+    refuse(
+        origins, origins.contains("lr_end") ? "lr_end" : "lr_start",
+        fmt::format("lr_end {} is above lr_start {}; the learning rate can only fall", config.lr_end, config.lr_start));
+  }
+  if (is_differentiable(config)) {
+    make_evaluation_config(config);
     return check_data(config, origins);
   }
   const bool one_filter = config.space == "pnas" && config.filters.size() == 1;
@@ -208,11 +223,6 @@ void check_together(const Config& config, const Origins& origins) {
     refuse(origins, origins.contains("tournament") ? "tournament" : "population",
            fmt::format("tournament {} is above population {}; it draws from the population", config.tournament,
                        config.population));
-  }
-  if (config.lr_end > config.lr_start) {
-    refuse(
-        origins, origins.contains("lr_end") ? "lr_end" : "lr_start",
-        fmt::format("lr_end {} is above lr_start {}; the learning rate can only fall", config.lr_end, config.lr_start));
   }
   if (config.space == "flat" && (config.look_back != 1 || config.look_forward != 0 || config.combine != "concat")) {
     const char* key = config.look_back != 1 ? "look_back" : config.look_forward != 0 ? "look_forward" : "combine";

@@ -25,7 +25,8 @@ struct Layered {
 /// default depends on the space (look_back, look_forward, combine) take the space's own where nobody set them.
 Layered layer_config(const std::filesystem::path& file, const Flags& flags, const Environment& environment);
 /// The same for bnas_train, whose epochs are 200 and whose images are all. With a search's run directory `run`, its
-/// configuration takes the place of the user's: but for epochs, max_train_images and what only concerned running it.
+/// configuration takes the place of the user's: but for epochs, max_train_images and what only concerned running it;
+/// of a differentiable search, what is_kept_from_search() says.
 Layered layer_training(const std::filesystem::path& run, const std::filesystem::path& file, const Flags& flags,
                        const Environment& environment);
 /// What bnas_train starts from.
@@ -39,6 +40,6 @@ Layered layer_resume(const std::filesystem::path& run, const Flags& flags, const
 std::filesystem::path user_config_path(const Environment& environment);
 
 /// Rules between keys: lists that must fit each other, files that a data set needs. usage Error.
-void check_together(const Config& config, const Origins& origins);
+void check_together(const Config& config, const Origins& origins, Program program = Program::search);
 
 }  // namespace bnas::cli

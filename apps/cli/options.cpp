@@ -20,6 +20,8 @@ constexpr char kSurrogate[] = "Surrogate";
 constexpr char kNetwork[] = "Child network";
 constexpr char kTraining[] = "Child training";
 constexpr char kAlone[] = "One network alone (bnas_train)";
+constexpr char kEvaluation[] = "Network of a found genotype (differentiable strategies)";
+constexpr char kStyle[] = "Cells (differentiable strategies)";
 constexpr char kSupernet[] = "Supernet (differentiable strategies)";
 constexpr char kReduction[] = "Reduction of the supernet";
 constexpr char kArchitecture[] = "Architecture parameters of the supernet";
@@ -154,7 +156,7 @@ std::vector<Option> make_options() {
       number("lr_start", &C::lr_start, kTraining, kFrozen, "first learning rate", 1e-9, 100),
       number("lr_end", &C::lr_end, kTraining, kFrozen, "last learning rate", 0, 100),
       text("schedule", &C::schedule, kTraining, kFrozen, "how the learning rate falls",
-           {"constant", "exponential", "cosine"}),
+           {"constant", "exponential", "cosine", "linear"}),
       number("warmup_epochs", &C::warmup_epochs, kTraining, kFrozen,
              "learning rate grows from 0 over these; differentiable: L, epochs before the first removal (5 or 50)", 0,
              100'000),
@@ -178,34 +180,59 @@ std::vector<Option> make_options() {
              "each image anew: turned by up to so many degrees", 0, 180),
       number("augment_crop", &C::augment_crop, kTraining, kFrozen,
              "each image anew: up to so many percent of each side cut away, the rest enlarged", 0, 90),
+      number("augment_brightness", &C::augment_brightness, kTraining, kFrozen,
+             "each image anew: up to so many percent brighter or darker", 0, 100),
+      number("augment_contrast", &C::augment_contrast, kTraining, kFrozen,
+             "each image anew: up to so many percent more or less", 0, 100),
+      number("augment_saturation", &C::augment_saturation, kTraining, kFrozen,
+             "each colour image anew: up to so many percent more or less", 0, 100),
+      number("augment_hue", &C::augment_hue, kTraining, kFrozen,
+             "each colour image anew: hues turned by up to so many percent of a turn", 0, 50),
 
-      text("genotype", &C::genotype, kAlone, kFrozen, "the cell, as [-1, '3x3 bconv', 0, 'linear']"),
+      text("genotype", &C::genotype, kAlone, kFrozen,
+           "the cell, as [-1, '3x3 bconv', 0, 'linear']; of a differentiable strategy normal[...] reduce[...], or a "
+           "file with that"),
       path("weights", &C::weights, kAlone, kLogged,
            "starts from them, a latent.safetensors of the same network; empty: from random ones"),
       number("repeats", &C::repeats, kAlone, kFrozen, "trainings with other random numbers: mean and spread", 1, 1000),
       toggle("hold_out", &C::hold_out, kAlone, kFrozen,
              "choose the best epoch by validation images; off: train on them too, for the final figure"),
 
+      text("evaluation", &C::evaluation, kEvaluation, kFrozen,
+           "settings of the publications for a data set, where keys are not set; imagenet: three stride-2 convolutions "
+           "before the cells, too",
+           {"cifar", "imagenet"}),
+      number("evaluation_cells", &C::evaluation_cells, kEvaluation, kFrozen, "of the network (imagenet 14)", 1, 64),
+      number("evaluation_channels", &C::evaluation_channels, kEvaluation, kFrozen,
+             "of the first cells (imagenet 64; pc-darts, darts 48)", 2, 1024),
+      toggle("auxiliary", &C::auxiliary, kEvaluation, kFrozen, "a second classifier at two thirds, in training"),
+      number("auxiliary_weight", &C::auxiliary_weight, kEvaluation, kFrozen, "of its loss", 0, 1000),
+      number("drop_path", &C::drop_path, kEvaluation, kFrozen,
+             "results of operations are dropped at a rate that grows from 0 to this (imagenet 0)", 0, 0.99),
+      number("label_smoothing", &C::label_smoothing, kEvaluation, kFrozen,
+             "share of the target that all classes have (imagenet 0.1)", 0, 0.99),
+
+      number("stem_multiplier", &C::stem_multiplier, kStyle, kFrozen, "the stem has this times channels", 1, 16),
+      text("op_set", &C::op_set, kStyle, kFrozen, "operations that compete on an edge",
+           {"darts-separable", "dense-1bit", "group-shuffle"}),
+      text("binarization", &C::binarization, kStyle, kFrozen,
+           "bits of weights and activations, of search and training each (pc-darts, darts W32A32; cp-nas W1A1)",
+           {"W32A32", "W1A32", "W1A1", "W32A1"}),
+      text("weight_optimizer", &C::weight_optimizer, kStyle, kFrozen, "how binary weights are trained",
+           {"xnor", "pcnn", "none"}),
+      text("xnor_gradient", &C::xnor_gradient, kStyle, kFrozen, "xnor: how a gradient counts the amplitude",
+           {"paper", "corrected", "constant"}),
+      text("pcnn_form", &C::pcnn_form, kStyle, kFrozen, "pcnn: what projects a kernel", {"matrix", "scalar"}),
+      number("pcnn_lambda", &C::pcnn_lambda, kStyle, kFrozen, "pcnn: weight of the projection loss", 0, 1),
+      toggle("binary_preprocess", &C::binary_preprocess, kStyle, kFrozen, "the 1x1 convolutions before cells too"),
+      toggle("shortcuts", &C::shortcuts, kStyle, kFrozen, "units add their input where shapes agree"),
+      toggle("cell_skips", &C::cell_skips, kStyle, kFrozen, "cells add the previous cell's output"),
+
       number("channels", &C::channels, kSupernet, kFrozen, "of the first cells; doubled by each reduction cell", 1,
              1024),
       number("channel_ratio", &C::channel_ratio, kSupernet, kFrozen,
              "C: 1/C of the channels pass through operations (pc-darts 4, darts 1)", 1, 16),
-      number("stem_multiplier", &C::stem_multiplier, kSupernet, kFrozen, "the stem has this times channels", 1, 16),
       toggle("edge_normalization", &C::edge_normalization, kSupernet, kFrozen, "edges have weights too (darts: no)"),
-      text("op_set", &C::op_set, kSupernet, kFrozen, "operations that compete on an edge",
-           {"darts-separable", "dense-1bit", "group-shuffle"}),
-      text("binarization", &C::binarization, kSupernet, kFrozen,
-           "bits of weights and activations in the search (pc-darts, darts W32A32; cp-nas W1A1)",
-           {"W32A32", "W1A32", "W1A1", "W32A1"}),
-      text("weight_optimizer", &C::weight_optimizer, kSupernet, kFrozen, "how binary weights are trained",
-           {"xnor", "pcnn", "none"}),
-      text("xnor_gradient", &C::xnor_gradient, kSupernet, kFrozen, "xnor: how a gradient counts the amplitude",
-           {"paper", "corrected", "constant"}),
-      text("pcnn_form", &C::pcnn_form, kSupernet, kFrozen, "pcnn: what projects a kernel", {"matrix", "scalar"}),
-      number("pcnn_lambda", &C::pcnn_lambda, kSupernet, kFrozen, "pcnn: weight of the projection loss", 0, 1),
-      toggle("binary_preprocess", &C::binary_preprocess, kSupernet, kFrozen, "the 1x1 convolutions before cells too"),
-      toggle("shortcuts", &C::shortcuts, kSupernet, kFrozen, "units add their input where shapes agree"),
-      toggle("cell_skips", &C::cell_skips, kSupernet, kFrozen, "cells add the previous cell's output"),
 
       text("reduction", &C::reduction, kReduction, kFrozen,
            "which operation of an edge goes (pc-darts, darts: none ever does)",
@@ -305,16 +332,22 @@ std::span<const Option> options() {
 }
 
 bool is_used_by(const Option& option, Program program) {
+  const auto is_one_of = [&](std::initializer_list<const char*> groups) {
+    return std::find(groups.begin(), groups.end(), option.group) != groups.end();
+  };
   if (program == Program::search) {
-    return option.group != kAlone;
+    return !is_one_of({kAlone, kEvaluation});
   }
-  for (const char* of_search : {kSurrogate, kSupernet, kReduction, kArchitecture}) {
-    if (option.group == of_search) {
-      return false;
-    }
-  }
-  return option.group != kStrategy || option.key == "seed";
+  return !is_one_of({kStrategy, kSurrogate, kSupernet, kReduction, kArchitecture}) || option.key == "seed" ||
+         option.key == "strategy";
 }
+
+bool is_of_supernets(const Option& option) {
+  return option.group == kStyle || option.group == kSupernet || option.group == kReduction ||
+         option.group == kArchitecture;
+}
+
+bool is_of_evaluation(const Option& option) { return option.group == kStyle || option.group == kEvaluation; }
 
 const Option* find_option(std::string_view key) {
   const auto all = options();

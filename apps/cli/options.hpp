@@ -50,6 +50,9 @@ struct Option {
 std::span<const Option> options();
 /// Whether a program has the option: flags and help of others leave it out. All read it in files, which they share.
 bool is_used_by(const Option& option, Program program);
+/// Whether the option is one of searches with differentiable strategies, of trainings of what they found, or of both.
+bool is_of_supernets(const Option& option);
+bool is_of_evaluation(const Option& option);
 const Option* find_option(std::string_view key);
 /// The key nearest to a misspelt one, or "".
 std::string nearest_key(std::string_view key);

@@ -20,7 +20,7 @@ void write_events(const std::filesystem::path& directory, const nas::EventFile& 
 
 }  // namespace
 
-RunExports::RunExports(std::filesystem::path root, const nas::SearchSpace& space,
+RunExports::RunExports(std::filesystem::path root, const nas::SearchSpace* space,
                        std::optional<nas::SurrogateConfig> surrogate,
                        const std::optional<nas::SurrogateRecord>& earlier, const nas::TrialStore& store)
     : root_(std::move(root)), space_(space), surrogate_(std::move(surrogate)), store_(store) {
@@ -30,7 +30,13 @@ RunExports::RunExports(std::filesystem::path root, const nas::SearchSpace& space
 }
 
 void RunExports::scores(int level, std::span<const nas::ScoredCell> cells) const {
-  write_file_atomic(root_ / fmt::format("scores_{}.csv", level), std::string_view(nas::scores_csv(cells, space_)));
+  write_file_atomic(root_ / fmt::format("scores_{}.csv", level), std::string_view(nas::scores_csv(cells, *space_)));
+}
+
+void RunExports::history(const std::vector<nas::Trial>& trials) const {
+  if (space_ != nullptr) {
+    nas::export_history(trials, *space_, root_);
+  }
 }
 
 void RunExports::child(const nas::Trial& trial, const std::vector<nas::Trial>& trials) const {
@@ -42,17 +48,17 @@ void RunExports::child(const nas::Trial& trial, const std::vector<nas::Trial>& t
     events.scalar("epoch/learning_rate", m.epoch, m.learning_rate);
   }
   write_events(root_ / "events" / fmt::format("child-{:04}", trial.id), events);
-  nas::export_history(trials, space_, root_);
+  history(trials);
 }
 
 void RunExports::all() const {
   const std::vector<nas::Trial> trials = store_.trials();
-  nas::export_history(trials, space_, root_);
+  history(trials);
   const std::string metrics = nas::metrics_json(store_);
   write_file_atomic(root_ / "metrics.json", std::string_view(metrics));
   write_search_events(trials, metrics);
   if (surrogate_) {
-    const nas::SurrogateRecord record = nas::record_surrogate(*surrogate_, space_.config(), trials, earlier_);
+    const nas::SurrogateRecord record = nas::record_surrogate(*surrogate_, space_->config(), trials, earlier_);
     write_file_atomic(root_ / "surrogate.json", std::string_view(to_json(record)));
   }
 }

@@ -18,8 +18,9 @@ namespace bnas::cli {
 /// One thread at a time.
 class RunExports {
  public:
-  /// `surrogate`: nothing for a search without; `earlier`: what it is fitted to besides this run.
-  RunExports(std::filesystem::path root, const nas::SearchSpace& space, std::optional<nas::SurrogateConfig> surrogate,
+  /// `space`: null for networks that no search space names, which have no history of cells. `surrogate`: nothing for a
+  /// search without; `earlier`: what it is fitted to besides this run.
+  RunExports(std::filesystem::path root, const nas::SearchSpace* space, std::optional<nas::SurrogateConfig> surrogate,
              const std::optional<nas::SurrogateRecord>& earlier, const nas::TrialStore& store);
 
   /// Predictions for all candidates of a level.
@@ -30,10 +31,11 @@ class RunExports {
   void all() const;
 
  private:
+  void history(const std::vector<nas::Trial>& trials) const;
   void write_search_events(const std::vector<nas::Trial>& trials, const std::string& metrics) const;
 
   std::filesystem::path root_;
-  const nas::SearchSpace& space_;
+  const nas::SearchSpace* space_;
   std::optional<nas::SurrogateConfig> surrogate_;
   nas::MeasuredRewards earlier_;
   const nas::TrialStore& store_;

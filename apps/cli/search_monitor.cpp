@@ -25,10 +25,9 @@ std::vector<std::filesystem::path> log_files(const SearchMonitor::Settings& sett
 
 }  // namespace
 
-SearchMonitor::SearchMonitor(Settings settings, const nas::SearchSpace& space, const nas::ChildTask& task,
+SearchMonitor::SearchMonitor(Settings settings, const nas::SearchSpace* space, const nas::ChildTask& task,
                              const nas::Strategy& strategy, const nas::TrialStore& store)
     : settings_(std::move(settings)),
-      space_(space),
       task_(task),
       strategy_(strategy),
       store_(store),

@@ -35,7 +35,8 @@ class SearchMonitor {
     std::optional<nas::SurrogateRecord> earlier;  ///< that it is fitted to as well
   };
 
-  SearchMonitor(Settings settings, const nas::SearchSpace& space, const nas::ChildTask& task,
+  /// `space`: null where no search space names what is trained.
+  SearchMonitor(Settings settings, const nas::SearchSpace* space, const nas::ChildTask& task,
                 const nas::Strategy& strategy, const nas::TrialStore& store);
 
   nas::SearchObserver observer();
@@ -58,7 +59,6 @@ class SearchMonitor {
   std::optional<Eta> estimate() const;  // mutex_ held
 
   const Settings settings_;
-  const nas::SearchSpace& space_;
   const nas::ChildTask& task_;
   const nas::Strategy& strategy_;
   const nas::TrialStore& store_;

@@ -7,29 +7,66 @@
 #include <cmath>
 
 #include "bnas/core/error.hpp"
+#include "cli/evaluation_config.hpp"
 
 namespace bnas::cli {
 namespace {
 
 constexpr const char* kDifferentiable[] = {"bnas", "pc-darts", "darts", "cp-nas", "abandit"};
 
-/// Keys that differentiable strategies read besides those of their own groups and of the data.
-constexpr const char* kShared[] = {
-    "strategy",      "seed",         "cells",          "padding",          "batch_size",         "lr_start",
-    "lr_end",        "device",       "schedule",       "momentum",         "warmup_epochs",      "grad_clip",
-    "weight_decay",  "run_dir",      "isolation",      "time_budget",      "checkpoint_seconds", "input_range",
-    "augment_shift", "augment_flip", "augment_cutout", "augment_rotation", "augment_crop"};
+/// Keys that a differentiable search reads besides those of its own groups and of the data.
+constexpr const char* kSearched[] = {"strategy",
+                                     "seed",
+                                     "cells",
+                                     "padding",
+                                     "batch_size",
+                                     "lr_start",
+                                     "lr_end",
+                                     "device",
+                                     "schedule",
+                                     "momentum",
+                                     "warmup_epochs",
+                                     "grad_clip",
+                                     "weight_decay",
+                                     "run_dir",
+                                     "isolation",
+                                     "time_budget",
+                                     "checkpoint_seconds",
+                                     "input_range",
+                                     "augment_shift",
+                                     "augment_flip",
+                                     "augment_cutout",
+                                     "augment_rotation",
+                                     "augment_crop",
+                                     "augment_brightness",
+                                     "augment_contrast",
+                                     "augment_saturation",
+                                     "augment_hue"};
 
-bool is_own(const Option& option) {
-  return option.group.find("supernet") != std::string::npos || option.group.find("Supernet") != std::string::npos;
+/// The same of a training of what it found, which has the keys of child trainings.
+constexpr const char* kTrained[] = {"strategy", "seed", "padding", "genotype", "repeats", "hold_out"};
+constexpr const char* kUntrained[] = {"loss", "bop_gamma", "bop_threshold"};
+
+template <std::size_t N>
+bool is_among(const Option& option, const char* const (&keys)[N]) {
+  return std::find(std::begin(keys), std::end(keys), option.key) != std::end(keys);
 }
 
-bool reads(const Config& config, const Option& option) {
+bool reads(const Config& config, const Option& option, Program program) {
   if (!is_differentiable(config)) {
-    return !is_own(option);
+    return !is_of_supernets(option) && !is_of_evaluation(option);
   }
-  return is_own(option) || option.group == "Data" ||
-         std::find(std::begin(kShared), std::end(kShared), option.key) != std::end(kShared);
+  if (program == Program::search) {
+    return is_of_supernets(option) || option.group == "Data" || is_among(option, kSearched);
+  }
+  const bool of_children = option.group == "Data" || option.group == "Child training" || option.group == "Running";
+  return is_of_evaluation(option) || (of_children && !is_among(option, kUntrained)) || is_among(option, kTrained);
+}
+
+/// Files are for both programs.
+bool may_be_in_files(const Config& config, const Option& option, Program program) {
+  return reads(config, option, program) || (is_differentiable(config) && is_of_evaluation(option)) ||
+         (program == Program::train && reads(config, option, Program::search));
 }
 
 }  // namespace
@@ -39,9 +76,12 @@ bool is_differentiable(const Config& config) {
          std::end(kDifferentiable);
 }
 
-void apply_strategy_defaults(Config& config, const Origins& origins) {
+void apply_strategy_defaults(Config& config, const Origins& origins, Program program) {
   if (!is_differentiable(config)) {
     return;
+  }
+  if (program == Program::train) {
+    return apply_evaluation_defaults(config, origins);
   }
   const nas::DifferentiableConfig preset = nas::DifferentiableConfig::preset(config.strategy);
   const auto set = [&](const char* key, auto Config::*member, auto value) {
@@ -72,16 +112,17 @@ void apply_strategy_defaults(Config& config, const Origins& origins) {
   set("arch_lr", &Config::arch_lr, decimal(preset.arch_lr));
 }
 
-void refuse_idle_keys(const Config& config, const Origins& origins, const std::filesystem::path& file) {
+void refuse_idle_keys(const Config& config, const Origins& origins, const std::filesystem::path& file,
+                      Program program) {
   const std::string in_file = file.string() + ":";
   const Config defaults;
   for (const Option& option : options()) {
     const auto origin = origins.find(option.key);
-    if (origin == origins.end() || reads(config, option)) {
+    if (origin == origins.end() || reads(config, option, program)) {
       continue;
     }
-    const bool set_in_file =
-        !file.empty() && origin->second.starts_with(in_file) && !same_value(config, defaults, option);
+    const bool set_in_file = !file.empty() && origin->second.starts_with(in_file) &&
+                             !may_be_in_files(config, option, program) && !same_value(config, defaults, option);
     if (set_in_file || origin->second.starts_with("--")) {
       throw Error(ErrorKind::usage, fmt::format("{}: strategy {} does not read {}; leave it out, or choose "
                                                 "another strategy",
@@ -95,17 +136,16 @@ BatchRule make_batch_rule(const Config& config) {
                       .flip = config.augment_flip,
                       .cutout = static_cast<std::int32_t>(config.augment_cutout),
                       .rotation = static_cast<std::int32_t>(config.augment_rotation),
-                      .crop = static_cast<std::int32_t>(config.augment_crop)},
+                      .crop = static_cast<std::int32_t>(config.augment_crop),
+                      .brightness = static_cast<std::int32_t>(config.augment_brightness),
+                      .contrast = static_cast<std::int32_t>(config.augment_contrast),
+                      .saturation = static_cast<std::int32_t>(config.augment_saturation),
+                      .hue = static_cast<std::int32_t>(config.augment_hue)},
           .offset = config.input_range == "[-2,0]" ? 2.0F : 1.0F};
 }
 
-nas::DifferentiableConfig make_differentiable_config(const Config& config) {
-  if (config.warmup_epochs != std::floor(config.warmup_epochs)) {
-    throw Error(ErrorKind::usage, fmt::format("warmup_epochs is {}; strategy {} needs a whole number of epochs",
-                                              config.warmup_epochs, config.strategy));
-  }
-  nas::DifferentiableConfig out;
-  nas::CellStyle& style = out.network.style;
+nas::CellStyle make_cell_style(const Config& config) {
+  nas::CellStyle style;
   style.operations = nas::parse_operation_set(config.op_set);
   style.precision = nas::Precision::parse(config.binarization);
   style.weights.method = nas::parse_weight_method(config.weight_optimizer);
@@ -118,6 +158,16 @@ nas::DifferentiableConfig make_differentiable_config(const Config& config) {
   style.shortcuts = config.shortcuts;
   style.cell_skips = config.cell_skips;
   style.pad = config.padding == "one" ? PadValue::one : PadValue::zero;
+  return style;
+}
+
+nas::DifferentiableConfig make_differentiable_config(const Config& config) {
+  if (config.warmup_epochs != std::floor(config.warmup_epochs)) {
+    throw Error(ErrorKind::usage, fmt::format("warmup_epochs is {}; strategy {} needs a whole number of epochs",
+                                              config.warmup_epochs, config.strategy));
+  }
+  nas::DifferentiableConfig out;
+  out.network.style = make_cell_style(config);
   out.network.cells = static_cast<int>(config.cells);
   out.network.channels = static_cast<int>(config.channels);
   out.network.stem_multiplier = static_cast<int>(config.stem_multiplier);

@@ -10,12 +10,17 @@ namespace bnas::cli {
 /// bnas, pc-darts, darts, cp-nas, abandit.
 bool is_differentiable(const Config& config);
 
-/// Gives the keys that `origins` does not name the values of the strategy's publication.
-void apply_strategy_defaults(Config& config, const Origins& origins);
+/// Gives the keys that `origins` does not name the values of the strategy's publication, for a search or for a training
+/// of what it found.
+void apply_strategy_defaults(Config& config, const Origins& origins, Program program);
 
 /// A usage Error for a key that the strategy does not read, given on the command line, or in `file` (may be empty) with
-/// another value than its default: a run's own config.toml holds all keys. A user's own defaults may hold any.
-void refuse_idle_keys(const Config& config, const Origins& origins, const std::filesystem::path& file);
+/// another value than its default: a run's own config.toml holds all keys. Files may hold what the other program reads,
+/// a user's own defaults any key.
+void refuse_idle_keys(const Config& config, const Origins& origins, const std::filesystem::path& file, Program program);
+
+/// What is binary in cells, and how, in a search or in a training.
+nas::CellStyle make_cell_style(const Config& config);
 
 /// What batches of training images go through.
 BatchRule make_batch_rule(const Config& config);

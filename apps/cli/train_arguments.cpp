@@ -30,6 +30,7 @@ Examples
   bnas_train run.toml --genotype "[-1, '3x3 bconv', -2, '5x5 bconv']"
   bnas_train --space flat --operators "3x3 bconv,5x5 bconv,linear" --blocks 2
              --representation "[[1. 0.]] [[0. 2. 0.]] [[1. 0.]] [[1. 0. 0.]]"
+  bnas_train --strategy bnas --genotype runs/b/best/genotype.txt --epochs 50
   bnas_train --resume runs/a-train-1       goes on after a stop, kill or crash
 
 Which cell
@@ -43,7 +44,9 @@ constexpr char kTail[] = R"(
 Every key of the groups above is also a key of the TOML file and a variable of
 the environment, as for bnas_search; both programs read the same files. With
 --trial and --best the search's own config.toml comes first, but for epochs and
-max_train_images. On --resume, keys marked * may change.
+max_train_images; of a differentiable search, its data and what its cells are
+made of. With a differentiable --strategy the defaults are those of --evaluation
+(docs/differentiable.md). On --resume, keys marked * may change.
 
 RUN/best holds the weights of the best epoch and, as last-*, of the last one;
 RUN/curve.csv every epoch of every repeat. The test images are looked at once,
@@ -128,9 +131,11 @@ TrainArguments parse_train_arguments(const std::vector<std::string>& arguments) 
 std::string train_help() {
   std::string out = kHead;
   for (const auto& [flag, text] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"--best RUN", "the best child of a search"},
+           {"--best RUN", "the best child of a search, or what a differentiable one found"},
            {"--trial RUN#N", "child N of a search"},
-           {"--genotype TEXT", "a cell as status, report and architectures.txt write it"},
+           {"--genotype TEXT",
+            "a cell as status, report and architectures.txt write it; with a differentiable "
+            "--strategy, best/genotype.txt of its search or what that holds"},
            {"--representation TEXT", "a cell as vectors; needs the operators and blocks that it was made with"},
            {"--resume RUN", "goes on with a training that was stopped"}}) {
     out += help_line(flag, text);
