@@ -15,6 +15,7 @@
 #include "bnas/core/io/safetensors.hpp"
 #include "bnas/nas/cell_task.hpp"
 #include "support/recorded_trace.hpp"
+#include "support/scratch.hpp"
 
 namespace bnas::nas {
 namespace {
@@ -25,8 +26,6 @@ namespace fs = std::filesystem;
 class SupervisedTrainerTest : public testing::Test {
  protected:
   SupervisedTrainerTest() {
-    fs::remove_all(root_);
-    fs::create_directories(root_);
     data_.name = "synthetic";
     data_.synthetic = {.train_count = 1050, .test_count = 60, .height = 10, .width = 10, .classes = 3, .noise = 90};
     data_.split.valid_count = 90;
@@ -41,7 +40,6 @@ class SupervisedTrainerTest : public testing::Test {
     trial_.text = space_.text(trial_.genotype);
     trial_.budget.epochs = 3;
   }
-  ~SupervisedTrainerTest() override { fs::remove_all(root_); }
 
   SupervisedTrainer make_trainer() {
     const TrainValid parts = load_train_valid(data_);
@@ -50,8 +48,8 @@ class SupervisedTrainerTest : public testing::Test {
   }
   ChildContext child(const std::string& name) const { return {root_ / name, nullptr, {}, {}}; }
 
-  const fs::path root_ = fs::path(testing::TempDir()) /
-                         (std::string("bnas_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+  const test::Scratch scratch_;
+  const fs::path root_ = scratch_.path();
   const OperationRegistry registry_ = OperationRegistry::builtin();
   const SearchSpace space_{SpaceConfig::pnas({"3x3 bconv", "3x3 sep-bconv", "3x3 maxpool"}, 1)};
   DataConfig data_;
@@ -386,7 +384,7 @@ TEST_F(SupervisedTrainerTest, StartsFromSavedWeights) {
   config_.recipe.schedule.lr_start = config_.recipe.schedule.lr_end = 1e-9F;  // nothing moves but running statistics
   trial_.budget.epochs = 1;
   auto going_on = make_trainer();
-  going_on.task().require_start(trial_.genotype);
+  tasks_.back()->require_start(trial_.genotype);
   const Trial second = going_on.train(trial_, child("second"));
   EXPECT_LT(second.curve[0].train_loss, first.curve[0].train_loss);
   EXPECT_NE(going_on.fingerprint(), plain);
@@ -414,7 +412,8 @@ TEST_F(SupervisedTrainerTest, RefusesWeightsOfAnotherNetwork) {
     change(*weights);
     config_.start = weights;
     try {
-      make_trainer().task().require_start(cell);
+      make_trainer();
+      tasks_.back()->require_start(cell);
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::usage);
       return error.what();
