@@ -4,6 +4,7 @@
 //   children_bench [--device cpu|cuda|cuda:N] [--images N] [--epochs N] [--at-once N] [--json]
 // The first GPU where there is one, else the CPU; no more than --at-once of them. Exit code 69 where the device is not
 // there.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -63,11 +64,11 @@ bool parse(int argc, char** argv, Options& options) {
 }
 
 TrainValid images(std::int64_t count) {
-  constexpr std::int64_t kValid = 512;
+  const std::int64_t valid = std::min<std::int64_t>(count, 512);
   SyntheticSpec spec;
-  spec.train_count = count + kValid;
+  spec.train_count = count + valid;
   SplitOptions parts;
-  parts.valid_count = kValid;
+  parts.valid_count = valid;
   return split(make_synthetic_train(spec), parts);
 }
 
