@@ -18,7 +18,8 @@ bnas_status_t bnas_gather_batch(const bnas_byte_images* data, const std::int32_t
     return c_api::to_c(cuda::invalid_argument("gather_batch: data or rule is null"));
   }
   const cuda::ByteImages images{data->images, data->labels, data->count, data->h, data->w, data->c};
-  const bnas::AugmentRule augment{rule->shift, rule->flip != 0, rule->cutout, rule->rotation, rule->crop};
+  const bnas::AugmentRule augment{rule->shift,      rule->flip != 0, rule->cutout,     rule->rotation, rule->crop,
+                                  rule->brightness, rule->contrast,  rule->saturation, rule->hue};
   return c_api::to_c(cuda::gather_batch(images, {order, length, c_api::from_c(step)}, {augment, rule->offset}, size,
                                         batch, labels, c_api::from_c(error), stream));
 }

@@ -18,7 +18,7 @@ static void batches(void) {
     want[i] = i < 4 ? (double)images[i] / 127.5 - 2.0 : 0.0; /* image 0, then one that does not exist */
   }
   const bnas_byte_images data = {ON_DEVICE(images), ON_DEVICE(labels), 3, 2, 2, 1};
-  const bnas_batch_rule rule = {0, 0, 0, 0, 0, 2.0F};
+  const bnas_batch_rule rule = {.offset = 2.0F};
   bnas_device_error* error = to_device(&none, sizeof none);
   bnas_step_values* step = room(sizeof *step);
   int32_t *counter = to_device(&one, sizeof one), *batch_labels = room(8);

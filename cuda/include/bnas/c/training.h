@@ -19,11 +19,13 @@ typedef struct bnas_byte_images {
 
 /** What a batch makes of a byte: byte / 127.5 - offset, after changes that are none where everything else is 0. */
 typedef struct bnas_batch_rule {
-  int32_t shift;    /* up to so many pixels in each direction */
-  int32_t flip;     /* not 0: half of the images are mirrored */
-  int32_t cutout;   /* side of a square that turns grey */
-  int32_t rotation; /* up to so many degrees, at most 180 */
-  int32_t crop;     /* up to so many percent of each side, at most 90 */
+  int32_t shift;                            /* up to so many pixels in each direction */
+  int32_t flip;                             /* not 0: half of the images are mirrored */
+  int32_t cutout;                           /* side of a square that turns grey */
+  int32_t rotation;                         /* up to so many degrees, at most 180 */
+  int32_t crop;                             /* up to so many percent of each side, at most 90 */
+  int32_t brightness, contrast, saturation; /* factors from 1 - p to 1 + p, at most 100 percent */
+  int32_t hue;                              /* up to so many percent of a turn, at most 50 */
   float offset;
 } bnas_batch_rule;
 
