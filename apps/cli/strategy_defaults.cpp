@@ -69,6 +69,50 @@ bool may_be_in_files(const Config& config, const Option& option, Program program
          (program == Program::train && reads(config, option, Program::search));
 }
 
+bool has_trials(const Config& c) { return c.reduction != "none" && c.reduction != "alpha"; }
+bool has_binary_weights(const Config& c) { return c.binarization.starts_with("W1"); }
+bool has_pcnn(const Config& c) { return has_binary_weights(c) && c.weight_optimizer == "pcnn"; }
+bool is_penalized(const Config& c) { return has_trials(c) && c.score == "penalized"; }
+
+/// A key of differentiable strategies that counts together with others alone.
+struct Condition {
+  const char* key;
+  const char* text;
+  bool (*holds)(const Config&);
+};
+
+constexpr Condition kConditions[] = {
+    {"weight_optimizer", "binary weights (binarization)", has_binary_weights},
+    {"binary_preprocess", "binary weights (binarization)", has_binary_weights},
+    {"xnor_gradient", "weight_optimizer xnor", [](const Config& c) { return c.weight_optimizer == "xnor"; }},
+    {"pcnn_form", "weight_optimizer pcnn", has_pcnn},
+    {"pcnn_lambda", "weight_optimizer pcnn", has_pcnn},
+    {"reduction_trials", "a reduction by trials", has_trials},
+    {"copy_weights", "a reduction by trials", has_trials},
+    {"score_scale", "a reduction by trials", has_trials},
+    {"reduction_epochs", "a reduction", [](const Config& c) { return c.reduction != "none"; }},
+    {"try_both_at_two", "reduction bnas", [](const Config& c) { return c.reduction == "bnas"; }},
+    {"value_rate", "reduction abandit", [](const Config& c) { return c.reduction == "abandit"; }},
+    {"parent_weight", "score parent-child", [](const Config& c) { return has_trials(c) && c.score == "parent-child"; }},
+    {"target_kilobytes", "score penalized", is_penalized},
+    {"kilobyte_penalty", "score penalized", is_penalized},
+    {"target_megaops", "score penalized", is_penalized},
+    {"megaop_penalty", "score penalized", is_penalized},
+    {"zeroise_factor", "zeroise and without a reduction",
+     [](const Config& c) { return c.zeroise && c.reduction == "none"; }},
+    {"entropy_decay", "an entropy_weight", [](const Config& c) { return c.entropy_weight != 0.0; }},
+};
+
+/// What the key would need to count, empty where it does.
+std::string missing_condition(const Config& config, const Option& option) {
+  for (const Condition& condition : kConditions) {
+    if (option.key == condition.key && is_differentiable(config) && !condition.holds(config)) {
+      return condition.text;
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 bool is_differentiable(const Config& config) {
@@ -118,11 +162,21 @@ void refuse_idle_keys(const Config& config, const Origins& origins, const std::f
   const Config defaults;
   for (const Option& option : options()) {
     const auto origin = origins.find(option.key);
-    if (origin == origins.end() || reads(config, option, program)) {
+    if (origin == origins.end()) {
+      continue;
+    }
+    const bool is_read = reads(config, option, program);
+    const std::string missing = is_read ? missing_condition(config, option) : "";
+    if (is_read && missing.empty()) {
       continue;
     }
     const bool set_in_file = !file.empty() && origin->second.starts_with(in_file) &&
-                             !may_be_in_files(config, option, program) && !same_value(config, defaults, option);
+                             (is_read || !may_be_in_files(config, option, program)) &&
+                             !same_value(config, defaults, option);
+    if (!missing.empty() && (set_in_file || origin->second.starts_with("--"))) {
+      throw Error(ErrorKind::usage, fmt::format("{}: {} counts only with {}; leave it out, or choose that",
+                                                origin->second, option.key, missing));
+    }
     if (set_in_file || origin->second.starts_with("--")) {
       throw Error(ErrorKind::usage, fmt::format("{}: strategy {} does not read {}; leave it out, or choose "
                                                 "another strategy",

@@ -146,7 +146,12 @@ class DifferentiableSearch(unittest.TestCase):
     def test_refuses_what_cannot_work(self):
         for flags, text in ((["--surrogate-kind=lstm"], "does not read surrogate.kind"), (["--isolation=process"], "in this process"),
                             (["--warmup-epochs=1.5"], "whole number"), (["--batch-size=4000"], "smaller batches"),
-                            (["--channel-ratio=3"], "channel_ratio")):
+                            (["--channel-ratio=3"], "channel_ratio"),
+                            (["--parent-weight=1"], "parent_weight counts only with score parent-child"),
+                            (["--pcnn-form=scalar"], "weight_optimizer pcnn"),
+                            (["--weight-optimizer=pcnn", "--binarization=W32A32"], "binary weights"),
+                            (["--zeroise-factor=3"], "zeroise"), (["--entropy-decay=1"], "entropy_weight"),
+                            (["--reduction=alpha", "--reduction-trials=2"], "a reduction by trials")):
             done = search(*tiny("--strategy=bnas", *flags), "--run-dir", self.root / "refused")
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(text, done.stderr)
