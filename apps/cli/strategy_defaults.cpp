@@ -44,7 +44,7 @@ constexpr const char* kSearched[] = {"strategy",
                                      "augment_hue"};
 
 /// The same of a training of what it found, which has the keys of child trainings.
-constexpr const char* kTrained[] = {"strategy", "seed", "padding", "genotype", "repeats", "hold_out"};
+constexpr const char* kTrained[] = {"strategy", "seed", "padding", "genotype", "weights", "repeats", "hold_out"};
 constexpr const char* kUntrained[] = {"loss", "bop_gamma", "bop_threshold"};
 
 template <std::size_t N>

@@ -150,6 +150,15 @@ class Evaluation(unittest.TestCase):
         self.assertEqual(len(losses), 4, "repeats differ")
         self.assertEqual((directory / "best" / "architecture.txt").read_text().strip(), GENOTYPE)
 
+    def test_it_starts_from_saved_weights(self):
+        directory = self.root / "started"
+        latent = self.root / "best" / "best" / "last-latent.safetensors"
+        done = run("bnas_train", "--best", self.search, *TINY, "--weights", latent, "--run-dir", directory)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotEqual(results(directory), results(self.root / "best"))
+        self.refused(2, "is of another network", "--best", self.search, *TINY[:3], "--evaluation-channels=6", "--weights",
+                     latent)
+
     def test_worker_processes_train_the_same(self):
         directory = self.root / "process"
         done = run("bnas_train", "--best", self.search, *TINY, "--run-dir", directory, "--isolation=process")
