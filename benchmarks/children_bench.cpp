@@ -134,7 +134,8 @@ void run(const Options& options) {
   const SearchSpace space(SpaceConfig::flat({"3x3 bconv", "5x5 bconv"}, 1));
   const OperationRegistry registry = OperationRegistry::builtin();
   const TrainValid data = images(options.images);
-  const CellTask task(space, registry, {}, {}, data.train, data.valid);
+  const TrainerConfig training;  // named: GCC 12 takes members of an unnamed one for uninitialized
+  const CellTask task(space, registry, {}, training, data.train, data.valid);
   SupervisedTrainer trainer(task, data.train, data.valid, options.device);
   std::fprintf(stderr, "%s: %s; %lld images, %d epochs\n", options.device.text().c_str(), device.c_str(),
                static_cast<long long>(options.images), options.epochs);
