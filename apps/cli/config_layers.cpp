@@ -148,9 +148,9 @@ Layered layer_training(const fs::path& run, const fs::path& file, const Flags& f
     const Config search = layered.config;
     for (const Option& option : options()) {
       const bool of_running = option.on_resume == OnResume::free;
-      const bool kept = is_differentiable(search) ? is_kept_from_search(search, option)
-                                                  : option.key != "epochs" && option.key != "max_train_images" &&
-                                                        option.key != "weights";
+      const bool kept = is_differentiable(search)
+                            ? is_kept_from_search(search, option)
+                            : option.key != "epochs" && option.key != "max_train_images" && option.key != "weights";
       if (of_running || !kept) {
         copy_value(defaults, layered.config, option);
         layered.origins.erase(option.key);
