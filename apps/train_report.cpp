@@ -55,11 +55,7 @@ std::string training_text(const TrainingResult& result, const Terminal& terminal
   const nas::Trial& best = result.trials[result.best];
   const char* chosen = result.hold_out ? "Validation" : "Training  ";
   std::string out = curve_plot(best, terminal, columns);
-  std::string cell = escaped(best.text);
-  if (const std::size_t second = cell.find(" reduce["); second != std::string::npos) {
-    cell.replace(second, 1, "\n            ");
-  }
-  out += fmt::format("\nCell        {}\nNetwork     {}\n", cell, cost_text(best.cost));
+  out += fmt::format("\nCell        {}\nNetwork     {}\n", wrapped_list(escaped(best.text), 12), cost_text(best.cost));
   if (result.trials.size() > 1) {
     out.append("\n").append(repeats_table(result)).append("\n");
     out += fmt::format("{}  {}\n", chosen, spread_text(rewards(result)));

@@ -110,13 +110,25 @@ std::string table_with_notes(const std::vector<std::vector<std::string>>& rows,
   return out;
 }
 
+/// Behind the next ", " of a list, or "|", "+" or "] " of a genotype.
+static std::size_t end_of_item(const std::string& list, std::size_t begin) {
+  for (std::size_t i = begin; i < list.size(); ++i) {
+    if (list[i] == '|' || list[i] == '+') {
+      return i + 1;
+    }
+    if (list.compare(i, 2, ", ") == 0 || list.compare(i, 2, "] ") == 0) {
+      return i + 2;
+    }
+  }
+  return list.size();
+}
+
 std::string wrapped_list(const std::string& list, std::size_t indent) {
   constexpr std::size_t kWidth = 79;
   std::string out;
   std::size_t column = indent;
   for (std::size_t begin = 0; begin < list.size();) {
-    const std::size_t comma = list.find(", ", begin);
-    const std::size_t end = comma == std::string::npos ? list.size() : comma + 2;
+    const std::size_t end = end_of_item(list, begin);
     if (column > indent && column + (end - begin) > kWidth + 1) {  // a trailing space may stand outside
       out.append("\n").append(indent, ' ');
       column = indent;

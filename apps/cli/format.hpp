@@ -30,8 +30,8 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, const 
 /// column. `note` gets the number of the row, from 0.
 std::string table_with_notes(const std::vector<std::vector<std::string>>& rows,
                              const std::function<std::string(std::size_t)>& note);
-/// A list separated by ", " in lines of at most 79 columns; all but the first begin with `indent` spaces, which the
-/// first is taken to stand behind.
+/// A list separated by ", ", or a genotype of a differentiable search, in lines of at most 79 columns; all but the
+/// first begin with `indent` spaces, which the first is taken to stand behind.
 std::string wrapped_list(const std::string& list, std::size_t indent);
 
 }  // namespace bnas::cli

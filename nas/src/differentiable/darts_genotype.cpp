@@ -38,9 +38,11 @@ class Reader {
     DartsGenotype result;
     expect("normal[");
     result.normal = cell();
-    expect("] reduce[");
+    expect("]");
+    expect("reduce[");
     result.reduce = cell();
     expect("]");
+    skip_blanks();
     if (at_ != text_.size()) {
       fail(at_, "the end");
     }
@@ -53,7 +55,11 @@ class Reader {
                                               text_.substr(std::min(at, text_.size()), 16)));
   }
 
+  /// Blanks and line ends may stand between words: a terminal breaks long lines.
+  void skip_blanks() { at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size()); }
+
   void expect(std::string_view word) {
+    skip_blanks();
     if (text_.substr(at_, word.size()) != word) {
       fail(at_, fmt::format("'{}'", word));
     }
@@ -68,8 +74,10 @@ class Reader {
       }
       auto& edges = result[static_cast<std::size_t>(node)];
       edges.push_back(edge(node));
-      while (at_ < text_.size() && text_[at_] == '+') {
-        const std::size_t start = ++at_;
+      while (next_is('+')) {
+        ++at_;
+        skip_blanks();
+        const std::size_t start = at_;
         const DartsEdge next = edge(node);
         const bool again = std::any_of(edges.begin(), edges.end(),
                                        [&](const DartsEdge& known) { return known.source == next.source; });
@@ -82,7 +90,13 @@ class Reader {
     return result;
   }
 
+  bool next_is(char mark) {
+    skip_blanks();
+    return at_ < text_.size() && text_[at_] == mark;
+  }
+
   DartsEdge edge(int node) {
+    skip_blanks();
     const std::size_t start = at_;
     while (at_ < text_.size() && text_[at_] != '(') {
       ++at_;

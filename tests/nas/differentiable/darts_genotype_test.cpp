@@ -60,6 +60,14 @@ TEST(DartsGenotype, EdgesAreStoredFromTheHeaviestAndNoneNeverWins) {
   EXPECT_EQ(sources(genotype.normal[0]), (std::vector<int>{1, 0}));
 }
 
+TEST(DartsGenotype, IsReadAsATerminalBreaksIt) {
+  const DartsGenotype genotype = derive_by_weights(kSet, constant_values(), all_alive(kOperations));
+  const std::string text = genotype.text();
+  const std::string broken = " " + std::regex_replace(text, std::regex(R"([|+\]])"), "$&\r\n\t ");
+  EXPECT_EQ(DartsGenotype::parse(broken), genotype);
+  EXPECT_THROW(DartsGenotype::parse(std::regex_replace(text, std::regex("pool"), "po ol")), Error);
+}
+
 // With few operations alive the softmax is over these alone.
 TEST(DartsGenotype, DeadOperationsHaveNoWeight) {
   ArchitectureValues values = constant_values();
