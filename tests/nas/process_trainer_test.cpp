@@ -185,7 +185,7 @@ TEST(ProcessTrainer, ThreeSuchChildrenAreNotTakenForABadDevice) {
   EXPECT_EQ(processes.run(), SearchEnd::complete);
   for (const Trial& trial : processes.trials()) {
     const bool bad = trial.id == 2 || trial.id == 5 || trial.id == 7;
-    EXPECT_EQ(trial.status, bad ? TrialStatus::failed : TrialStatus::done) << trial.id;
+    EXPECT_EQ(trial.status, bad ? TrialStatus::failed : TrialStatus::done) << trial.id << ": " << trial.message;
   }
 }
 

@@ -430,6 +430,9 @@ void WorkerPool::Seat::stop() {
 bool WorkerPool::Seat::share() {
   const std::lock_guard lock(pool_.mutex_);
   alone_ = Alone::no;
+  if (over_) {
+    return true;  // late: whoever sits there now may want to be alone
+  }
   if (place_->wanted != nullptr) {
     return false;
   }

@@ -28,7 +28,8 @@ struct DartsGenotype {
 
   /// "normal[sep_conv_3x3(1)+skip_connect(0)|...] reduce[...]", nodes in order, edges as they are stored.
   std::string text() const;
-  /// Reads text(), also with blanks and line breaks between its words; a `usage` Error says at which character what was expected.
+  /// Reads text(), also with blanks and line breaks between its words; a `usage` Error says at which character what was
+  /// expected.
   static DartsGenotype parse(std::string_view text);
 
   friend bool operator==(const DartsGenotype&, const DartsGenotype&) = default;
