@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Replaces the global operator new of the program; every other form of it calls this one or the aligned one, which
-// nothing here uses for content.
+// nothing here uses for content. The sanitizers bring an operator new of their own, which must free what it gave:
+// beside them nothing is limited.
 #include "fuzz/allocation_limit.hpp"
 
 #include <cstdlib>
@@ -17,9 +18,14 @@ thread_local std::size_t limit = std::numeric_limits<std::size_t>::max();
 AllocationLimit::AllocationLimit(std::size_t bytes) { limit = bytes; }
 AllocationLimit::~AllocationLimit() { limit = std::numeric_limits<std::size_t>::max(); }
 
-static void* allocate(std::size_t bytes) {
-  if (bytes > limit) {
-    throw OverAllocation{bytes};
+}  // namespace bnas::fuzz
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+namespace {
+
+void* allocate(std::size_t bytes) {
+  if (bytes > bnas::fuzz::limit) {
+    throw bnas::fuzz::OverAllocation{bytes};
   }
   void* const memory = std::malloc(bytes > 0 ? bytes : 1);
   if (memory == nullptr) {
@@ -28,11 +34,12 @@ static void* allocate(std::size_t bytes) {
   return memory;
 }
 
-}  // namespace bnas::fuzz
+}  // namespace
 
-void* operator new(std::size_t bytes) { return bnas::fuzz::allocate(bytes); }
-void* operator new[](std::size_t bytes) { return bnas::fuzz::allocate(bytes); }
+void* operator new(std::size_t bytes) { return allocate(bytes); }
+void* operator new[](std::size_t bytes) { return allocate(bytes); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
