@@ -12,6 +12,7 @@
 #include "cli/events.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/format.hpp"
+#include "cli/strategy_defaults.hpp"
 #include "search_commands.hpp"
 #include "search_objects.hpp"
 
@@ -52,6 +53,12 @@ void add_run(std::vector<Group>& groups, const fs::path& root) {
   Config config;
   Origins origins;
   read_config_file(config, origins, root / "config.toml");
+  if (is_differentiable(config) && config.genotype.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{}: strategy {} trains one supernet and no children to compare; leave it "
+                            "out, or train what it found (bnas_train --best)",
+                            root.string(), config.strategy));
+  }
   std::vector<double> curve = nas::best_by_budget(nas::open_sqlite_store(root / "run.sqlite", true)->trials());
   if (curve.empty()) {
     throw Error(ErrorKind::usage, root.string() + " has measured no child yet; leave it out, or let it run");

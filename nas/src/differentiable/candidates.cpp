@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bnas/nas/differentiable/candidates.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "differentiable/names.hpp"
@@ -50,7 +51,9 @@ const Candidate& candidate(std::string_view name) {
       if (found.name == name) {
         return found;
       }
-      names.push_back(found.name);
+      if (std::find(names.begin(), names.end(), found.name) == names.end()) {  // sets share operations
+        names.push_back(found.name);
+      }
     }
   }
   find_name("operation", name, names);  // throws

@@ -68,6 +68,17 @@ TEST(DartsGenotype, IsReadAsATerminalBreaksIt) {
   EXPECT_THROW(DartsGenotype::parse(std::regex_replace(text, std::regex("pool"), "po ol")), Error);
 }
 
+TEST(DartsGenotype, AnUnknownOperationIsToldFromAllThatThereAreOnce) {
+  try {
+    DartsGenotype::parse("normal[sep_conv_3x4(0)");
+    FAIL();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_THAT(text, testing::HasSubstr("did you mean 'sep_conv_3x3'"));
+    EXPECT_EQ(text.find("max_pool_3x3"), text.rfind("max_pool_3x3")) << text;
+  }
+}
+
 // With few operations alive the softmax is over these alone.
 TEST(DartsGenotype, DeadOperationsHaveNoWeight) {
   ArchitectureValues values = constant_values();
