@@ -7,9 +7,8 @@
 
 namespace bnas::emu {
 
-unsigned AccessCounter::sectors(const std::array<u64, 32>& addresses, LaneMask mask) {
+unsigned AccessCounter::sectors(const std::array<u64, 32>& addresses, LaneMask mask, std::array<u64, 32>& list) {
   constexpr int kSectorBits = 5;
-  std::array<u64, 32> list;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
   unsigned count = 0;
   bool ascending = true;
   for (LaneMask rest = mask; rest != 0; rest &= rest - 1) {

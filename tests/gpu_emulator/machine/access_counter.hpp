@@ -10,8 +10,9 @@ namespace bnas::emu {
 /// Counts what the addresses of one warp's request cost.
 class AccessCounter {
  public:
-  /// Distinct 32-byte sectors of global memory; every lane's operand lies within one.
-  static unsigned sectors(const std::array<u64, 32>& addresses, LaneMask mask);
+  /// Distinct 32-byte sectors of global memory, by address / 32; every lane's operand lies within one. Returns how many
+  /// `list` then holds.
+  static unsigned sectors(const std::array<u64, 32>& addresses, LaneMask mask, std::array<u64, 32>& list);
 
   /// Passes beyond the first of each phase through the 32 banks of 4 bytes. Lanes that use the same word share it.
   /// Requests of 8 bytes per lane take two phases (half warps), of 16 bytes four.

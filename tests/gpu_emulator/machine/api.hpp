@@ -47,6 +47,8 @@ struct Counters {
   std::uint64_t mma_instructions = 0;       ///< per warp
   std::uint64_t barriers = 0;               ///< times that a block passed one
   std::uint64_t local_bytes = 0;            ///< read or written in local memory: arrays and spills
+  std::uint64_t dram_read_bytes = 0;        ///< with ExecOptions::l2_bytes: what that cache fetches from device memory
+  std::uint64_t dram_written_bytes = 0;     ///< and what it writes back, to the last byte
 
   Counters& operator+=(const Counters& other);
 };
@@ -74,13 +76,14 @@ struct LaunchResult {
 };
 
 struct ExecOptions {
-  unsigned threads = 2;          ///< host threads that execute blocks; level 2 uses one
+  unsigned threads = 2;          ///< host threads that execute blocks; level 2 and a second-level cache use one
   std::uint64_t warp_seed = 0;   ///< 0: warps in a fixed order, in long slices; else random orders and short slices
   std::uint64_t block_seed = 0;  ///< 0: blocks in ascending order; else shuffled (scans that look back need order)
   int check = 1;                 ///< 0: faults only; 1: also races in shared memory, uninitialized reads, barriers;
                                  ///< 2: also races in global memory (protocols with flags give false alarms)
   std::uint64_t instruction_budget = 2'000'000'000;  ///< warp instructions of one block
   bool late_async_copies = true;                     ///< cp.async data land only when waited for
+  std::size_t l2_bytes = 0;                          ///< of a second-level cache to count with; 0: none
   int compute_capability = 80;                       ///< major * 10 + minor
   std::function<void(std::string_view)> print;       ///< where device printf goes; stdout when empty
 };

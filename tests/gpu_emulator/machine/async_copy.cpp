@@ -30,7 +30,7 @@ void run_copy(Block& block, const Instruction& i, LaneMask mask, const Address& 
   LaneAddresses sources;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled for the lanes of the mask
   block.addresses(to, mask, targets);
   block.addresses(from, mask, sources);
-  Counters& counters = block.count();
+  u64 bytes = 0;
   LaneMask reading = 0;
   for_lanes(mask, [&](unsigned l) {
     AsyncCopy copy;
@@ -40,7 +40,7 @@ void run_copy(Block& block, const Instruction& i, LaneMask mask, const Address& 
     copy.filled = filled < 0 ? i.bytes : std::clamp<int>(static_cast<int>(block.row<u32>(filled)[l]), 0, i.bytes);
     copy.lane = l;
     reading |= copy.filled > 0 ? 1U << l : 0U;
-    counters.global_read_bytes += static_cast<u64>(copy.filled);
+    bytes += static_cast<u64>(copy.filled);
     if (block.options().late_async_copies) {
       block.warp().pending.push_back(copy);
     } else {
@@ -48,8 +48,7 @@ void run_copy(Block& block, const Instruction& i, LaneMask mask, const Address& 
     }
   });
   if (reading != 0) {
-    ++counters.read_requests;
-    counters.read_sectors += AccessCounter::sectors(sources, reading);
+    block.count_global(sources, reading, bytes, true, false);
   }
 }
 

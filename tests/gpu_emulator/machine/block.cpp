@@ -32,6 +32,8 @@ Counters& Counters::operator+=(const Counters& other) {
   mma_instructions += other.mma_instructions;
   barriers += other.barriers;
   local_bytes += other.local_bytes;
+  dram_read_bytes += other.dram_read_bytes;
+  dram_written_bytes += other.dram_written_bytes;
   return *this;
 }
 

@@ -11,6 +11,7 @@
 
 #include "machine/access_counter.hpp"
 #include "machine/api.hpp"
+#include "machine/l2_cache.hpp"
 #include "machine/special_registers.hpp"
 #include "memory/race_cells.hpp"
 #include "ptx/contents.hpp"
@@ -74,6 +75,7 @@ struct LaunchState {
   const Program* program = nullptr;
   DeviceMemory* memory = nullptr;
   const ExecOptions* options = nullptr;
+  L2Cache* l2 = nullptr;  // null: not asked for
   std::vector<u8> parameters;
   Dim3 grid;
   Dim3 block;
@@ -130,6 +132,8 @@ class Block {
   void addresses(const Address& address, LaneMask mask, LaneAddresses& out);
   /// The same for given addresses of one space.
   void resolve(Space space, const LaneAddresses& at, LaneMask mask, const Access& access, LanePointers& pointers);
+  /// Counts a request for bytes of global memory, `bytes` of all lanes together.
+  void count_global(const LaneAddresses& at, LaneMask mask, u64 bytes, bool read, bool write);
   /// A single lane's; not counted.
   u8* at(Space space, u64 address, unsigned lane, const Access& access);
   u8* local(int offset, unsigned lane) {

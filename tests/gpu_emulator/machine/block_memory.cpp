@@ -162,20 +162,27 @@ void Block::resolve_global(const LaneAddresses& at, LaneMask mask, const Access&
   if (!in_range()) {
     for_lanes(mask, [&](unsigned l) { pointers[l] = global_at(at[l], l, access); });
   }
-  if (!counted) {
-    return;
+  if (counted) {
+    const u64 bytes = static_cast<u64>(access.bytes) * static_cast<u64>(std::popcount(mask));
+    count_global(at, mask, bytes, !access.write || access.atomic, access.write || access.atomic);
   }
-  const u64 sectors = AccessCounter::sectors(at, mask);
-  const u64 bytes = static_cast<u64>(access.bytes) * static_cast<u64>(std::popcount(mask));
-  if (!access.write || access.atomic) {
+}
+
+void Block::count_global(const LaneAddresses& at, LaneMask mask, u64 bytes, bool read, bool write) {
+  LaneAddresses list;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled as far as it is used
+  const unsigned sectors = AccessCounter::sectors(at, mask, list);
+  if (read) {
     ++counters_.read_requests;
     counters_.read_sectors += sectors;
     counters_.global_read_bytes += bytes;
   }
-  if (access.write || access.atomic) {
+  if (write) {
     ++counters_.written_requests;
     counters_.written_sectors += sectors;
     counters_.global_written_bytes += bytes;
+  }
+  for (unsigned i = 0; launch_.l2 != nullptr && i < sectors; ++i) {
+    launch_.l2->access(list[i], read, write);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 #include "machine/bind.hpp"
@@ -145,7 +146,7 @@ class BlockQueue {
   }
 
   void run() {
-    const u64 wanted = state_.options->check >= 2 ? 1 : std::max(1U, state_.options->threads);
+    const u64 wanted = state_.options->check >= 2 || state_.l2 != nullptr ? 1 : std::max(1U, state_.options->threads);
     const auto threads = static_cast<unsigned>(std::min<u64>(wanted, blocks_));
     std::vector<std::thread> others;
     for (unsigned t = 1; t < threads; ++t) {
@@ -236,7 +237,16 @@ LaunchResult execute(const Launch& launch, DeviceMemory& memory, const ExecOptio
       std::copy(launch.parameters[i].begin(), launch.parameters[i].end(),
                 state.parameters.begin() + static_cast<std::ptrdiff_t>(kernel->parameters[i].offset));
     }
+    std::optional<L2Cache> l2;
+    if (options.l2_bytes > 0) {
+      state.l2 = &l2.emplace(options.l2_bytes);
+    }
     BlockQueue(state, result).run();
+    if (l2) {
+      l2->flush();
+      result.counters.dram_read_bytes = l2->read_bytes();
+      result.counters.dram_written_bytes = l2->written_bytes();
+    }
   } catch (const LaunchEnd& end) {
     result.end = end.end();
     result.what = end.what();

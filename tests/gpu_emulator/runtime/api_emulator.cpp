@@ -79,7 +79,9 @@ void bnas_emu_kernel_counters(const char* name, BnasEmuCounters* counters, uint6
                  c.atomics,
                  c.mma_instructions,
                  c.barriers,
-                 c.local_bytes};
+                 c.local_bytes,
+                 c.dram_read_bytes,
+                 c.dram_written_bytes};
   }
 }
 

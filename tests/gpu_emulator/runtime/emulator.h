@@ -34,6 +34,8 @@ typedef struct BnasEmuCounters {
   uint64_t mma_instructions;
   uint64_t barriers;
   uint64_t local_bytes;
+  uint64_t dram_read_bytes;
+  uint64_t dram_written_bytes;
 } BnasEmuCounters;
 
 /* A part of memory that a library call reads or writes: `rows` rows of `width` bytes, `pitch` bytes apart. */

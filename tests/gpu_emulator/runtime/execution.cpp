@@ -271,6 +271,7 @@ void Execution::operator()(const KernelCall& call) {
   how.warp_seed = o.seed == 0 ? 0 : o.seed * 0x9e3779b97f4a7c15 + operation_.order;
   how.block_seed = o.block_seed;
   how.check = o.check;
+  how.l2_bytes = o.l2;
   how.compute_capability = device.capability.value();
   const LaunchResult result = execute(launch, device.memory, how);
   rt_.report.add(operation_.note, call.symbol->name, result.counters);

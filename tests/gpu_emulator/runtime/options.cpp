@@ -57,6 +57,7 @@ const std::map<std::string_view, Setter>& setters() {
       {"seed", number(&Options::seed)},
       {"block_seed", number(&Options::block_seed)},
       {"threads", number(&Options::threads)},
+      {"l2", number(&Options::l2)},
       {"devices", number(&Options::devices)},
       {"memory", number(&Options::memory)},
       {"cc",

@@ -14,6 +14,7 @@ struct Options {
   std::uint64_t seed = 0;                     // SEED: order of warps and of enqueued operations; 0 = as enqueued
   std::uint64_t block_seed = 0;               // BLOCK_SEED: order of blocks; 0 = ascending
   int threads = 2;                            // THREADS: host threads that execute the blocks of a kernel
+  std::size_t l2 = 0;                         // L2: bytes of a cache to count traffic with; 0 = none
   int devices = 1;                            // DEVICES
   std::size_t memory = std::size_t{2} << 30;  // MEMORY: bytes per device; suffixes K, M, G
   int capability = 80;                        // CC: "8.0"

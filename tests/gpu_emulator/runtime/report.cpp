@@ -22,7 +22,7 @@ std::string quoted(const std::string& text) {
 
 }  // namespace
 
-const NamedCounter kCounters[14] = {
+const NamedCounter kCounters[16] = {
     {"warp_instructions", &Counters::warp_instructions},
     {"global_read_bytes", &Counters::global_read_bytes},
     {"global_written_bytes", &Counters::global_written_bytes},
@@ -37,6 +37,8 @@ const NamedCounter kCounters[14] = {
     {"mma_instructions", &Counters::mma_instructions},
     {"barriers", &Counters::barriers},
     {"local_bytes", &Counters::local_bytes},
+    {"dram_read_bytes", &Counters::dram_read_bytes},
+    {"dram_written_bytes", &Counters::dram_written_bytes},
 };
 
 void KernelReport::add(const std::string& note, const std::string& kernel, const Counters& counters) {

@@ -36,6 +36,6 @@ struct NamedCounter {
   const char* name;
   std::uint64_t Counters::*value;
 };
-extern const NamedCounter kCounters[14];
+extern const NamedCounter kCounters[16];
 
 }  // namespace bnas::emu
