@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(kThreads) binary_depthwise_conv2d_sliced_kerne
   extern __shared__ Word shared[];
   const Conv2dDims& d = args.dims;
   const ConvTile& t = args.tile;
-  const BlockPart part = block_part(d, t);
+  const BlockPart part = block_part(d, t, d.oh(), d.ow());
   const PixelTable pixels(shared, t.pixels());
   auto* offsets = reinterpret_cast<int*>(shared + args.layout.offsets);
   Word* weights = shared + args.layout.weights;

@@ -259,8 +259,8 @@ TEST_F(BinaryConv2d, SumsMayBeOverwrittenInOneLaunch) {
 TEST(BinaryConv2dPlan, ChoosesByChannelsAndCapability) {
   const auto chosen = [](int c, int capability) { return plan_binary_conv2d(same_3x3(8, 14, 14, c, 32), capability); };
   for (const int capability : {75, 80, 90, 100, 120}) {
-    EXPECT_EQ(chosen(32, capability).variant, BinaryConvVariant::popcount);
-    EXPECT_EQ(chosen(64, capability).variant,
+    EXPECT_EQ(chosen(31, capability).variant, BinaryConvVariant::popcount);
+    EXPECT_EQ(chosen(32, capability).variant,
               capability < 100 ? BinaryConvVariant::tensor_b1 : BinaryConvVariant::tensor_s8);
   }
   EXPECT_STREQ(binary_conv2d_info(chosen(64, 75)).variant, "tensor_b1: mma m8n8k128 xor.popc");

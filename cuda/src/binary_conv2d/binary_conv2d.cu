@@ -14,7 +14,15 @@ Status launch(const BinaryConvPlan& plan, const Word* x, const Word* w, void* y,
   if (x == nullptr || w == nullptr || y == nullptr) {
     return invalid_argument("binary_conv2d: x, w or y is null");
   }
-  const BinaryConvArgs args{plan.dims, plan.tile, SharedLayout(plan.dims, plan.tile, plan.variant), x, w, y, sums};
+  const BinaryConvArgs args{plan.dims,
+                            plan.tile,
+                            SharedLayout(plan.dims, plan.tile, plan.variant, plan.threads),
+                            AxisClasses::of_rows(plan.dims),
+                            AxisClasses::of_columns(plan.dims),
+                            x,
+                            w,
+                            y,
+                            sums};
   switch (plan.variant) {
     case BinaryConvVariant::tensor_b1:
       return launch_tensor_b1(args, plan.threads, stream);

@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the variants share: arguments, shared memory, the correction at the border, and how a block's dot products
-// leave.
-//
-// A block keeps its dot products in shared memory, in the type of y. Partial sums over channel chunks are dot products
-// themselves, so that they fit that type.
+// What the variants share: arguments, how a block stages its operands in shared memory, and the part of dot products
+// that does not depend on the input.
 #pragma once
 
+#include "binary_conv2d/filter_moments.cuh"
 #include "binary_conv2d/shared_layout.hpp"
-#include "support/conv_patch.cuh"
-#include "support/last_block.cuh"
+#include "support/launch.cuh"
 
 namespace bnas::cuda {
-
-/// Where sums per filter go; see binary_conv2d().
-struct FilterSums {
-  std::int64_t* added = nullptr;  // 2 O, to which blocks add; null: no sums are wanted
-  std::int64_t* taken = nullptr;  // 2 O, to which the last block of a filter moves them; null: they stay
-  unsigned* tickets = nullptr;    // one for each tile of filters, where they are moved
-};
 
 struct BinaryConvArgs {
   Conv2dDims dims;
   ConvTile tile;
   SharedLayout layout;
+  AxisClasses rows, columns;  // of outputs
   const Word* x;
   const Word* w;
   void* y;
@@ -33,24 +24,69 @@ Status launch_popcount(const BinaryConvArgs& args, int threads, cudaStream_t str
 Status launch_tensor_b1(const BinaryConvArgs& args, int threads, cudaStream_t stream);
 Status launch_tensor_s8(const BinaryConvArgs& args, int threads, cudaStream_t stream);
 
+/// Launches one of the kernels. Beyond what every kernel may have, shared memory is asked for: as much as the device
+/// has, so that threads which launch with different plans do not undo each other's wish.
+template <class Kernel>
+Status launch_conv(Kernel* kernel, const BinaryConvArgs& args, int threads, cudaStream_t stream, const char* name) {
+  constexpr int kWithoutAsking = 48 * 1024;
+  if (args.layout.bytes > kWithoutAsking) {
+    int device = 0;
+    int most = 0;
+    cudaFuncAttributes attributes{};
+    cudaError_t error = cudaGetDevice(&device);
+    error =
+        error != cudaSuccess ? error : cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    error = error != cudaSuccess ? error : cudaFuncGetAttributes(&attributes, kernel);
+    error = error != cudaSuccess ? error
+                                 : cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                        most - static_cast<int>(attributes.sharedSizeBytes));
+    if (error != cudaSuccess) {
+      return from_cuda(error, name);
+    }
+  }
+  kernel<<<static_cast<unsigned>(args.tile.blocks()), static_cast<unsigned>(threads),
+           static_cast<std::size_t>(args.layout.bytes), stream>>>(args);
+  return launched(name);
+}
+
 /// Calls launch(T{}) with y's type T.
 template <class Launch>
-void with_dot_type(const Conv2dDims& d, Launch launch) {
+Status with_dot_type(const Conv2dDims& d, Launch launch) {
   const int bytes = dot_bytes(d.k());
-  bytes == 1 ? launch(std::int8_t{}) : bytes == 2 ? launch(std::int16_t{}) : launch(std::int32_t{});
+  return bytes == 1 ? launch(std::int8_t{}) : bytes == 2 ? launch(std::int16_t{}) : launch(std::int32_t{});
 }
 
 /// Channel words [first, first + words) are staged together; `channels` of their bits are in use.
 struct Chunk {
   int first, words, channels, taps;
+  bool last;
 
   __device__ Chunk(const Conv2dDims& d, int chunk_words, int begin)
       : first(begin),
         words(min(chunk_words, static_cast<int>(words_for(d.c)) - begin)),
         channels(min(words * kWordBits, d.c - begin * kWordBits)),
-        taps(d.kh * d.kw) {}
+        taps(d.kh * d.kw),
+        last(begin + words == words_for(d.c)) {}
 
   __device__ int k() const { return taps * words; }
+};
+
+/// How the lanes of the block's warps share rows of `length` items: as many whole rows as a warp has room for at a
+/// time, or one, 32 items at a time.
+struct RowLanes {
+  int row = static_cast<int>(threadIdx.x) / 32;   // the thread's first row
+  int rows = static_cast<int>(blockDim.x) / 32;   // the step to its next
+  int item = static_cast<int>(threadIdx.x) % 32;  // its first item; the next is 32 further
+
+  __device__ explicit RowLanes(int length) {
+    if (length <= 16) {
+      const int together = 32 / length;
+      const int of_warp = item / length;
+      item = of_warp < together ? item - of_warp * length : length;  // the rest is idle
+      row = row * together + of_warp;
+      rows *= together;
+    }
+  }
 };
 
 /// Shared memory of a block. K words are ordered by tap, then by channel word.
@@ -59,170 +95,154 @@ struct ConvBlock {
   const BinaryConvArgs& args;
   unsigned char* shared;
   BlockPart part;
-  PixelTable pixels;
+  T* y;                                  // outputs of the block's first pixel, from its first filter on
+  int vector_bytes;                      // a power of two up to 16: rows of outputs begin at, and are, multiples
+  int first_row, first_column, columns;  // classes of windows in this tile: those of rows and columns from these on
 
   __device__ ConvBlock(const BinaryConvArgs& a, unsigned char* memory)
-      : args(a), shared(memory), part(block_part(a.dims, a.tile)), pixels(memory + a.layout.pixels, a.tile.pixels()) {
-    pixels.fill(a.dims, a.tile, part);
-  }
-
-  __device__ int* offsets() const { return reinterpret_cast<int*>(shared + args.layout.offsets); }
-  __device__ Word* patch() const { return reinterpret_cast<Word*>(shared + args.layout.patch); }
-  __device__ Word* weights() const { return reinterpret_cast<Word*>(shared + args.layout.weights); }
-  __device__ std::uint16_t* ones() const { return reinterpret_cast<std::uint16_t*>(shared + args.layout.ones); }
-  __device__ T* output(int pixel) const {
-    return reinterpret_cast<T*>(shared + args.layout.output + pixel * args.layout.output_row);
-  }
-
-  __device__ void stage_offsets(const Chunk& chunk) const {
-    const int kw = args.dims.kw;
-    for (int i = static_cast<int>(threadIdx.x); i < chunk.k(); i += static_cast<int>(blockDim.x)) {
-      const int tap = i / chunk.words;
-      offsets()[i] = i % chunk.words * args.layout.plane + tap / kw * args.tile.patch_w + tap % kw;
+      : args(a),
+        shared(memory),
+        part(block_part(a.dims, a.tile, a.rows.outputs, a.columns.outputs)),
+        y(static_cast<T*>(a.y) +
+          ((std::int64_t{part.n} * a.rows.outputs + part.oy) * a.columns.outputs + part.ox) * a.dims.o + part.o),
+        vector_bytes(power_of_two_in(static_cast<int>(reinterpret_cast<std::uintptr_t>(y) % 16) |
+                                     (part.filters | a.dims.o) * static_cast<int>(sizeof(T)) | 16)),
+        first_row(a.rows.of(part.oy)),
+        first_column(a.columns.of(part.ox)),
+        columns(a.columns.of(part.ox + part.cols - 1) - first_column + 1) {
+    for (int i = static_cast<int>(threadIdx.x); i < part.pixels(); i += static_cast<int>(blockDim.x)) {
+      const Pixel p = Pixel::at(i, part.rows, part.cols);
+      const int row = args.rows.of(part.oy + p.y) - first_row;
+      const int column = args.columns.of(part.ox + p.x) - first_column;
+      inputs()[i] = (p.n * args.tile.patch_h + p.y * args.dims.stride_h) * args.tile.patch_w + p.x * args.dims.stride_w;
+      outputs()[i] = (p.n * args.rows.outputs + p.y) * args.columns.outputs + p.x;
+      windows()[i] = (row * columns + column) * args.tile.filters;
     }
   }
 
-  /// Bits outside the image are 0.
+  /// Of each pixel of the tile: its window in the patch, its output behind the first, and its class in base().
+  __device__ int* inputs() const { return at<int>(args.layout.pixels); }
+  __device__ int* outputs() const { return inputs() + args.tile.pixels(); }
+  __device__ int* windows() const { return outputs() + args.tile.pixels(); }
+
+  __device__ int* offsets() const { return at<int>(args.layout.offsets); }
+  __device__ Word* patch() const { return at<Word>(args.layout.patch); }
+  __device__ Word* weights() const { return at<Word>(args.layout.weights); }
+  __device__ int* base() const { return at<int>(args.layout.base); }
+  __device__ std::int64_t* moments() const { return at<std::int64_t>(args.layout.moments); }
+  template <class V>
+  __device__ V* at(int offset) const {
+    return reinterpret_cast<V*>(shared + offset);
+  }
+
+  /// Words of the patch; bits outside the image are 0. Rows of the image are read in a row.
   __device__ void stage_patch(const Chunk& chunk) const {
-    for_each_patch_word(args.dims, args.tile, part, chunk.first, chunk.words,
-                        [&](int pixel, int word, std::int64_t where) {
-                          patch()[word * args.layout.plane + pixel] = where < 0 ? 0U : args.x[where];
-                        });
-  }
-
-  /// Calls visit(k, filter, word) for K words below `padded` of every filter of the tile; 0 beyond the chunk and beyond
-  /// the last filter.
-  template <class Visit>
-  __device__ void for_each_weight(const Chunk& chunk, int padded, Visit visit) const {
-    const int words = static_cast<int>(words_for(args.dims.c));
-    for (int i = static_cast<int>(threadIdx.x); i < padded * args.tile.filters; i += static_cast<int>(blockDim.x)) {
-      const int filter = i / padded;
-      const int k = i % padded;
-      Word word = 0U;
-      if (filter < part.filters && k < chunk.k()) {
-        word = args.w[(std::int64_t{part.o + filter} * chunk.taps + k / chunk.words) * words + chunk.first +
-                      k % chunk.words];
+    const Conv2dDims& d = args.dims;
+    const ConvTile& t = args.tile;
+    const int all_words = static_cast<int>(words_for(d.c));
+    const int left = part.ox * d.stride_w - d.pad_w.begin;
+    const int top = part.oy * d.stride_h - d.pad_h.begin;
+    const int length = t.patch_w * chunk.words;
+    const std::int64_t pitch = std::int64_t{d.w} * all_words;
+    const Word* image = args.x + (std::int64_t{part.n} * d.h + top) * pitch + chunk.first;  // may begin above it
+    const RowLanes lanes(length);
+    for (int item = lanes.item; item < length; item += 32) {
+      const int column = item / chunk.words;
+      const int word = item - column * chunk.words;
+      const int x = left + column;
+      const Word* from = image + std::int64_t{x} * all_words + word + lanes.row * pitch;
+      Word* to = patch() + word * args.layout.plane + column + lanes.row * t.patch_w;
+      int iy = lanes.row;
+#pragma unroll 2
+      for (int row = lanes.row; row < part.images * t.patch_h; row += lanes.rows) {
+        for (; iy >= t.patch_h; iy -= t.patch_h) {
+          from += (d.h - t.patch_h) * pitch;  // the next image
+        }
+        *to = inside(top + iy, x, d.h, d.w) ? *from : 0U;
+        iy += lanes.rows;
+        from += lanes.rows * pitch;
+        to += lanes.rows * t.patch_w;
       }
-      visit(k, filter, word);
     }
   }
 
-  /// ones[y][x][filter] = 1 bits of the weights at taps above y and left of x. weight_at(k, filter) reads a staged
-  /// word; all threads call it, the weights being staged before, and it ends with a barrier.
-  template <class WeightAt>
-  __device__ void sum_ones(const Chunk& chunk, WeightAt weight_at) const {
-    const int kh = args.dims.kh;
+  /// Weights and offsets of K words below `padded`: beyond the chunk and beyond the last filter 0, and the plane behind
+  /// the patch. Product::offset(k) is the place of word k among the offsets, Product::weight(k, row) that among the
+  /// weights, whose filters are Product::kWords apart.
+  template <class Product>
+  __device__ void stage_weights(const Chunk& chunk, int padded) const {
+    const std::int64_t filter_words = chunk.taps * words_for(args.dims.c);
+    const RowLanes lanes(padded);
+    for (int k = lanes.item; k < padded; k += 32) {
+      const bool exists = k < chunk.k();
+      const int tap = k / chunk.words;
+      const int word = k - tap * chunk.words;
+      const int y = tap / args.dims.kw;
+      const int plane = exists ? word : args.tile.words;
+      if (lanes.row == 0) {
+        offsets()[Product::offset(k)] =
+            plane * args.layout.plane + (exists ? y * args.tile.patch_w + tap - y * args.dims.kw : 0);
+      }
+      const Word* from =
+          args.w + (part.o + lanes.row) * filter_words + tap * words_for(args.dims.c) + chunk.first + word;
+      Word* to = weights() + Product::weight(k, args.layout.weight_row) + lanes.row * Product::kWords;
+#pragma unroll 4
+      for (int filter = lanes.row; filter < args.tile.filters; filter += lanes.rows) {
+        *to = exists && filter < part.filters ? *from : 0U;
+        from += lanes.rows * filter_words;
+        to += lanes.rows * Product::kWords;
+      }
+    }
+  }
+
+  /// base()[class][filter], so that dot = base + what is counted. AND form: dot = 4 pop(a & w) - 2 pop(a)
+  /// + K_v - 2 pop(w inside), where zeros outside the image and beyond K drop out. XOR form: dot
+  /// = K_v - 2 (pop(a ^ w) - pop(w outside)), as a is 0 outside and the XOR is w. All threads call it, the weights
+  /// being staged, and it ends with a barrier.
+  template <class Product>
+  __device__ void fill_base(const Chunk& chunk) const {
     const int kw = args.dims.kw;
     const int filters = args.tile.filters;
-    const int row = (kw + 1) * filters;
-    for (int i = static_cast<int>(threadIdx.x); i < (kh + 1) * filters; i += static_cast<int>(blockDim.x)) {
-      const int filter = i % filters;
+    auto* ones = at<std::uint16_t>(args.layout.ones);
+    for (int i = static_cast<int>(threadIdx.x); i < args.dims.kh * filters; i += static_cast<int>(blockDim.x)) {
       const int y = i / filters;
+      const int filter = i - y * filters;
+      std::uint16_t* row = ones + y * (kw + 1) * filters + filter;
       int sum = 0;
-      ones()[y * row + filter] = 0;
+      row[0] = 0;
       for (int x = 0; x < kw; ++x) {
-        for (int word = 0; y > 0 && word < chunk.words; ++word) {
-          sum += __popc(weight_at(((y - 1) * kw + x) * chunk.words + word, filter));
+        for (int word = 0; word < chunk.words; ++word) {
+          const int k = (y * kw + x) * chunk.words + word;
+          sum += __popc(weights()[Product::weight(k, args.layout.weight_row) + filter * Product::kWords]);
         }
-        ones()[y * row + (x + 1) * filters + filter] = static_cast<std::uint16_t>(sum);
+        row[(x + 1) * filters] = static_cast<std::uint16_t>(sum);
       }
     }
     __syncthreads();
-    for (int i = static_cast<int>(threadIdx.x); i < row; i += static_cast<int>(blockDim.x)) {
-      int sum = 0;
-      for (int y = 1; y <= kh; ++y) {
-        sum += ones()[y * row + i];
-        ones()[y * row + i] = static_cast<std::uint16_t>(sum);
+    const int rows = args.rows.of(part.oy + part.rows - 1) - first_row + 1;
+    const RowLanes lanes(filters);
+    for (int number = lanes.row; number < rows * columns; number += lanes.rows) {
+      const int row = number / columns;
+      const Window window = window_of(args.dims, args.rows.output_of(first_row + row),
+                                      args.columns.output_of(first_column + number - row * columns));
+      for (int filter = lanes.item; filter < filters; filter += 32) {
+        int all = 0;
+        int counted = 0;
+        for (int y = 0; y < args.dims.kh; ++y) {
+          const std::uint16_t* taps = ones + y * (kw + 1) * filters + filter;
+          all += taps[kw * filters];
+          counted += y >= window.y0 && y < window.y1 ? taps[window.x1 * filters] - taps[window.x0 * filters] : 0;
+        }
+        base()[number * filters + filter] =
+            window.taps() * chunk.channels + (Product::kIsAnd ? -2 * counted : 2 * (all - counted));
       }
     }
     __syncthreads();
-  }
-
-  /// 1 bits of a filter's weights over the window.
-  __device__ int ones_in(const Window& w, int filter) const {
-    const std::uint16_t* table = ones() + filter;
-    const int filters = args.tile.filters;
-    const int row = (args.dims.kw + 1) * filters;
-    return table[w.y1 * row + w.x1 * filters] - table[w.y0 * row + w.x1 * filters] -
-           table[w.y1 * row + w.x0 * filters] + table[w.y0 * row + w.x0 * filters];
-  }
-  __device__ int ones_in_all(int filter) const {
-    return ones()[(args.dims.kh * (args.dims.kw + 1) + args.dims.kw) * args.tile.filters + filter];
-  }
-
-  /// Keeps a dot product over the chunk's channels.
-  __device__ void keep(const Chunk& chunk, int pixel, int filter, int dot) const {
-    T& kept = output(pixel)[filter];
-    kept = static_cast<T>(chunk.first == 0 ? dot : kept + dot);
-  }
-
-  /// Writes y and adds to the sums, after a barrier.
-  __device__ void finish() const {
-    const std::int64_t first_pixel = (std::int64_t{part.n} * args.dims.oh() + part.oy) * args.dims.ow() + part.ox;
-    T* y = static_cast<T*>(args.y) + first_pixel * args.dims.o + part.o;
-    const auto together = static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(y)) |
-                          static_cast<unsigned>((part.filters | args.dims.o) * static_cast<int>(sizeof(T)));
-    if (together % sizeof(uint4) == 0) {
-      write<uint4>(y);
-    } else if (together % sizeof(Word) == 0) {
-      write<Word>(y);
-    } else {
-      write<T>(y);
-    }
-    if (args.sums.added != nullptr) {
-      add_sums();
-      if (args.sums.taken != nullptr) {
-        take_sums();
-      }
-    }
   }
 
  private:
-  /// Neighbouring threads write neighbouring vectors V.
-  template <class V>
-  __device__ void write(T* y) const {
-    constexpr int kWidth = static_cast<int>(sizeof(V) / sizeof(T));
-    const int vectors = part.filters / kWidth;
-    for (int i = static_cast<int>(threadIdx.x); i < part.pixels() * vectors; i += static_cast<int>(blockDim.x)) {
-      const int pixel = i / vectors;
-      const int at = i % vectors * kWidth;
-      *reinterpret_cast<V*>(y + std::int64_t{pixels.output[pixel]} * args.dims.o + at) =
-          *reinterpret_cast<const V*>(output(pixel) + at);
-    }
-  }
-
-  /// blockDim.x is a multiple of the 32 filters that a thread's warp takes together.
-  __device__ void add_sums() const {
-    const int lanes = static_cast<int>(blockDim.x) / kWordBits;
-    for (int f = static_cast<int>(threadIdx.x) % kWordBits; f < part.filters; f += kWordBits) {
-      long long sum = 0;
-      long long squares = 0;
-      for (int i = static_cast<int>(threadIdx.x) / kWordBits; i < part.pixels(); i += lanes) {
-        const long long dot = output(i)[f];
-        sum += dot;
-        squares += dot * dot;
-      }
-      atomicAdd(added(f), static_cast<unsigned long long>(sum));
-      atomicAdd(added(args.dims.o + f), static_cast<unsigned long long>(squares));
-    }
-  }
-
-  /// The last block of these filters moves their sums and leaves zeros.
-  __device__ void take_sums() const {
-    const auto tiles = static_cast<unsigned>(args.tile.tiles_o);
-    if (!is_last_block(args.sums.tickets + blockIdx.x % tiles, gridDim.x / tiles)) {
-      return;
-    }
-#pragma unroll 1
-    for (int i = static_cast<int>(threadIdx.x); i < 2 * part.filters; i += static_cast<int>(blockDim.x)) {
-      const int at = i < part.filters ? i : args.dims.o + i - part.filters;
-      args.sums.taken[part.o + at] = static_cast<std::int64_t>(atomicExch(added(at), 0ULL));
-    }
-  }
-
-  __device__ unsigned long long* added(int at) const {
-    return reinterpret_cast<unsigned long long*>(args.sums.added) + part.o + at;
-  }
+  /// The largest that divides n.
+  static __device__ int power_of_two_in(int n) { return n & -n; }
 };
 
 }  // namespace bnas::cuda

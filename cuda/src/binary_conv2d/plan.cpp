@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "binary_conv2d/shared_layout.hpp"
@@ -29,26 +30,93 @@ Status check(const Conv2dDims& d) {
 }
 
 bool fits(const BinaryConvPlan& plan, const BinaryConvPolicy& policy) {
-  return SharedLayout(plan.dims, plan.tile, plan.variant).bytes <= policy.shared_bytes;
+  constexpr int kMostOnes = 0xffff;  // 1 bits in a row of taps are kept as u16
+  return plan.tile.words * plan.dims.kw <= kMostOnes / kWordBits &&
+         SharedLayout(plan.dims, plan.tile, plan.variant, plan.threads).bytes <= policy.shared_bytes;
 }
 
-/// The most channel words at a time that fit; whole fragments of 8 words where several chunks are needed.
-void choose_words(const BinaryConvPolicy& policy, BinaryConvPlan& plan) {
-  const auto words = static_cast<int>(words_for(plan.dims.c));
-  int& chunk = plan.tile.words;
-  for (chunk = words; chunk > 1 && !fits(plan, policy);) {
-    chunk = chunk > 16 ? (chunk / 2 + 7) / 8 * 8 : chunk - 1;
+/// The most channel words at a time that fit: all, else whole sectors, else fewer. False when not even one does.
+bool choose_words(const BinaryConvPolicy& policy, BinaryConvPlan& plan) {
+  constexpr int kSectorWords = 8;
+  constexpr int kManyWords = 64;  // beyond, not every number is tried
+  int& words = plan.tile.words;
+  for (words = static_cast<int>(words_for(plan.dims.c)); !fits(plan, policy);) {
+    if (words == 1) {
+      return false;
+    }
+    const int fewer = words > kManyWords ? words / 2 : words - 1;
+    words = fewer > kSectorWords ? fewer / kSectorWords * kSectorWords : fewer;
+  }
+  return true;
+}
+
+/// Calls visit(bytes) for every tile that fits, as plan.tile, with what it moves between L2 and multiprocessors. Fewer
+/// than kGroupFilters filters only where nothing else fits.
+template <class Visit>
+void for_each_tile(const BinaryConvPolicy& policy, BinaryConvPlan& plan, Visit visit) {
+  const int most = std::min(policy.filters, (plan.dims.o + kGroupFilters - 1) / kGroupFilters * kGroupFilters);
+  bool found = false;
+  for (int filters = most; filters >= (found ? kGroupFilters : kFewestFilters);
+       filters = filters / 2 / kFewestFilters * kFewestFilters) {
+    ConvTile pixels = conv_tile(plan.dims, policy.pixels, filters);
+    do {
+      plan.tile = pixels;
+      if (choose_words(policy, plan)) {
+        found = true;
+        visit(conv_traffic(plan.dims, dot_bytes(plan.dims.k()), plan.tile));
+      }
+    } while (shrink(plan.dims, pixels));
+  }
+}
+
+/// Of the tiles that move little more than they must, or than the best one does: that of the fewest bytes among those
+/// with as many blocks as are wished for, else that of the most blocks. False when none fits.
+bool choose_tile(const BinaryConvPolicy& policy, BinaryConvPlan& plan) {
+  constexpr double kSlack = 1.2;
+  double best = std::numeric_limits<double>::infinity();
+  for_each_tile(policy, plan, [&](double bytes) { best = std::min(best, bytes); });
+  if (!std::isfinite(best)) {
+    return false;
+  }
+  const double least = conv_traffic(plan.dims, dot_bytes(plan.dims.k()), whole_tile(plan.dims));
+  const double limit = kSlack * (best <= kSlack * least ? least : best);
+  ConvTile chosen;
+  std::int64_t most_blocks = 0;
+  for_each_tile(policy, plan, [&](double bytes) {
+    const std::int64_t blocks = std::min<std::int64_t>(plan.tile.blocks(), policy.blocks);
+    if (bytes <= limit && (blocks > most_blocks || (blocks == most_blocks && bytes < best))) {
+      most_blocks = blocks;
+      best = bytes;
+      chosen = plan.tile;
+    }
+  });
+  plan.tile = chosen;
+  return true;
+}
+
+/// Bytes of shared memory of a block, so that two of 256 threads, which the registers allow, share a multiprocessor;
+/// on 7.5, with 64 KiB for all, one.
+constexpr int shared_bytes_of(int compute_capability) {
+  switch (compute_capability) {
+    case 80:
+    case 87:
+      return 80 * 1024;
+    case 90:
+    case 100:
+    case 103:
+      return 110 * 1024;
+    default:
+      return 47 * 1024;
   }
 }
 
 }  // namespace
 
-BinaryConvPolicy binary_conv2d_policy(BinaryConvVariant variant, int /*compute_capability*/) {
-  BinaryConvPolicy policy;
-  if (variant != BinaryConvVariant::popcount) {
-    policy.filters = 64;
+BinaryConvPolicy binary_conv2d_policy(BinaryConvVariant variant, int compute_capability) {
+  if (variant == BinaryConvVariant::popcount) {
+    return {};
   }
-  return policy;
+  return {.filters = 128, .threads = 256, .shared_bytes = shared_bytes_of(compute_capability)};
 }
 
 BinaryConvPlan plan_binary_conv2d(const Conv2dDims& dims, int compute_capability) {
@@ -86,24 +154,14 @@ BinaryConvPlan plan_binary_conv2d(const Conv2dDims& dims, int compute_capability
     plan.status = unsupported("binary_conv2d: no 1-bit tensor instruction from compute capability 10.0 on");
     return plan;
   }
-  const int filters = std::min(policy.filters, (dims.o + 31) / 32 * 32);
-  plan.tile = conv_tile(dims, policy.pixels, filters);
-  while (!fits(plan, policy)) {  // with one channel word at a time
-    if (shrink(dims, plan.tile)) {
-      continue;
-    }
-    if (plan.tile.filters == kFewestFilters) {
-      plan.status = unsupported("binary_conv2d: the kernel's window does not fit into shared memory");
-      return plan;
-    }
-    plan.tile = conv_tile(dims, policy.pixels, plan.tile.filters / 2);
+  if (!choose_tile(policy, plan)) {
+    plan.status = unsupported("binary_conv2d: the kernel's window does not fit into shared memory");
+    return plan;
   }
-  spread(dims, policy.blocks, dot_bytes(dims.k()), plan.tile);
-  choose_words(policy, plan);
   if (plan.tile.blocks() > std::numeric_limits<std::int32_t>::max()) {
     plan.status = unsupported("binary_conv2d: more than 2^31 - 1 blocks");
   }
-  plan.shared_bytes = static_cast<int>(SharedLayout(dims, plan.tile, variant).bytes);
+  plan.shared_bytes = static_cast<int>(SharedLayout(dims, plan.tile, variant, plan.threads).bytes);
   return plan;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binary_conv2d/tensor_tile.cuh"
-#include "support/launch.cuh"
 #include "support/mma.cuh"
 
 namespace bnas::cuda {
@@ -12,22 +11,21 @@ struct BitProduct {
 
   /// Lane 4 filter + quad holds words quad and quad + 4: beside each other, it loads both at once and a warp 256 bytes
   /// in a row.
-  static __device__ int place(int word) { return word % 4 * 2 + word / 4; }
+  static __device__ unsigned place(unsigned k) { return k % 4U * 2U + k / 4U % 2U; }
+  static __device__ unsigned offset(unsigned k) { return k / kWords * kWords + place(k); }
+  static __device__ unsigned weight(unsigned k, unsigned row) { return k / kWords * row + place(k); }
 
-  static __device__ void accumulate(TensorTile& tile, int (&ones)[4], const Word* above, const Word* below,
+  static __device__ void accumulate(TensorTile& tile, const FilterGroup& group, const Word* above, const Word* below,
                                     const int* offsets, const Word* weights) {
-    const int near = offsets[tile.quad];
-    const int far = offsets[tile.quad + 4];
+    const auto [near, far] = *reinterpret_cast<const int2*>(offsets + 2 * tile.quad);
     const Word a[4] = {above[near], below[near], above[far], below[far]};
     if constexpr (kIsAnd) {
-      mma_b1(ones, a, {~0U, ~0U});  // a column of ones
+      mma_b1(tile.ones, a, {~0U, ~0U});  // a column of ones
     }
-#pragma unroll
-    for (int i = 0; i < kColumns; ++i) {
-      const uint2 both = *reinterpret_cast<const uint2*>(weights + tile.column[i] * kWords + tile.quad * 2);
-      const Word b[2] = {both.x, both.y};
-      mma_b1(tile.c[i], a, b);
-    }
+    group.for_each_column([&](auto column, int first) {
+      const uint2 both = *reinterpret_cast<const uint2*>(weights + first * kWords + 2 * tile.quad);
+      mma_b1(tile.c[column.number], a, {both.x, both.y});
+    });
   }
 };
 
@@ -41,11 +39,9 @@ __global__ void __launch_bounds__(kMostThreads, kLeastBlocks)
 }  // namespace
 
 Status launch_tensor_b1(const BinaryConvArgs& args, int threads, cudaStream_t stream) {
-  with_dot_type(args.dims, [&]<class T>(T) {
-    binary_conv2d_tensor_b1_kernel<T><<<static_cast<unsigned>(args.tile.blocks()), static_cast<unsigned>(threads),
-                                        static_cast<std::size_t>(args.layout.bytes), stream>>>(args);
+  return with_dot_type(args.dims, [&]<class T>(T) {
+    return launch_conv(binary_conv2d_tensor_b1_kernel<T>, args, threads, stream, "binary_conv2d: tensor_b1");
   });
-  return launched("binary_conv2d: tensor_b1");
 }
 
 }  // namespace bnas::cuda

@@ -6,126 +6,193 @@
 
 namespace bnas::cuda {
 
-inline constexpr int kTilePixels = 16;
 inline constexpr int kColumnFilters = 8;  // of one instruction
-inline constexpr int kColumns = 4;
+inline constexpr int kColumns = kGroupFilters / kColumnFilters;
 
-/// One warp's tile: a lane sees pixels `pixel[0]` and `pixel[1]` = row and row + 8, clamped to the last one, and
-/// accumulates filters first_filter + 8 column + 2 quad + {0, 1} of both.
-struct TensorTile {
-  int row, quad;
-  int first_pixel, first_filter;
-  int columns;           // in use, the same in every lane
-  int column[kColumns];  // first filter of each behind first_filter; those not in use repeat the last one
-  int pixel[2];
-  int c[kColumns][4];
+template <int kNumber>
+struct Column {
+  static constexpr int number = kNumber;
+};
 
-  __device__ TensorTile(int unit, int pixels, int filters)
-      : row(static_cast<int>(threadIdx.x) % 32 / 4), quad(static_cast<int>(threadIdx.x) % 4), c{} {
-    const int groups = (filters + kColumns * kColumnFilters - 1) / (kColumns * kColumnFilters);
-    first_pixel = unit / groups * kTilePixels;
-    first_filter = unit % groups * kColumns * kColumnFilters;
-    columns = min(kColumns, (filters - first_filter + kColumnFilters - 1) / kColumnFilters);
-#pragma unroll
-    for (int i = 0; i < kColumns; ++i) {
-      column[i] = min(i, columns - 1) * kColumnFilters;
-    }
-    pixel[0] = min(first_pixel + row, pixels - 1);
-    pixel[1] = min(first_pixel + row + 8, pixels - 1);
-  }
+/// A group of filters, [first, first + count) of the block's. Where not `wide`, it has two columns only.
+struct FilterGroup {
+  int number, first, count;
+  bool wide;
+  int second;  // first filter of column 1; that of column 0 in a tile that has no other
 
-  static __device__ int count(int pixels, int filters) {
-    constexpr int kFilters = kColumns * kColumnFilters;
-    return (pixels + kTilePixels - 1) / kTilePixels * ((filters + kFilters - 1) / kFilters);
-  }
+  __device__ FilterGroup(int which, int filters, int tile_filters)
+      : number(which),
+        first(which * kGroupFilters),
+        count(min(filters - first, kGroupFilters)),
+        wide(count > 2 * kColumnFilters),
+        second(tile_filters > kColumnFilters ? kColumnFilters : 0) {}
 
-  /// Calls visit(half, filter, c) for what this lane accumulated; half 0 is pixel[0], half 1 pixel[1].
+  /// Calls visit(column, its first filter) with constant Columns.
   template <class Visit>
-  __device__ void for_each(int pixels, Visit visit) const {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      if (first_pixel + row + 8 * half < pixels) {
-#pragma unroll
-        for (int i = 0; i < kColumns * 2; ++i) {
-          if (i / 2 < columns) {
-            visit(half, first_filter + i / 2 * kColumnFilters + 2 * quad + i % 2, c[i / 2][2 * half + i % 2]);
-          }
-        }
-      }
+  __device__ void for_each_column(Visit visit) const {
+    visit(Column<0>(), 0);
+    visit(Column<1>(), second);
+    if (wide) {
+      visit(Column<2>(), 2 * kColumnFilters);
+      visit(Column<3>(), 3 * kColumnFilters);
     }
   }
 };
 
-/// Calls visit(tile) for each of this warp's tiles.
-template <class Visit>
-__device__ void for_each_tile(int pixels, int filters, Visit visit) {
-  const int warps = static_cast<int>(blockDim.x) / 32;
-  for (int unit = static_cast<int>(threadIdx.x) / 32; unit < TensorTile::count(pixels, filters); unit += warps) {
-    TensorTile tile(unit, pixels, filters);
-    visit(tile);
+/// 16 pixels x a group of filters: lane 4 row + quad sees pixels `pixel[0]` = first + row and `pixel[1]` = first + row
+/// + 8, clamped to the last one, and accumulates filters 8 column + 2 quad + {0, 1} of both.
+struct TensorTile {
+  int row, quad;
+  int first_pixel;
+  int pixel[2];
+  int ones[4] = {};  // 1 bits of the input under the window of pixel[i]: ones[2 i], where they are wanted
+  int c[kColumns][4] = {};
+
+  __device__ TensorTile(int first, int pixels)
+      : row(static_cast<int>(threadIdx.x) % 32 / 4),
+        quad(static_cast<int>(threadIdx.x) % 4),
+        first_pixel(first),
+        pixel{min(first + row, pixels - 1), min(first + row + 8, pixels - 1)} {}
+};
+
+template <class T>
+struct alignas(2 * sizeof(T)) DotPair {
+  T v[2];
+};
+
+/// Writes the staged outputs of 16 pixels; neighbouring lanes write neighbouring vectors V.
+template <class V, class T>
+__device__ void write_outputs(const ConvBlock<T>& block, const FilterGroup& group, int first_pixel,
+                              const unsigned char* staged) {
+  constexpr int kVectors = kGroupFilters * static_cast<int>(sizeof(T)) / static_cast<int>(sizeof(V));
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int filter = lane % kVectors * (kGroupFilters / kVectors);
+  const int first = lane / kVectors;
+  const int pixels = block.part.pixels() - first_pixel;
+  T* y = block.y + group.first + filter;
+#pragma unroll
+  for (int i = 0; i < kTilePixels; i += 32 / kVectors) {
+    const int pixel = first + i;
+    if (filter < group.count && pixel < pixels) {
+      const std::int64_t output = block.outputs()[first_pixel + pixel];
+      *reinterpret_cast<V*>(y + output * block.args.dims.o) =
+          reinterpret_cast<const V*>(staged + pixel * block.args.layout.output_row)[lane % kVectors];
+    }
   }
 }
 
-/// Where word `k` of a filter lies: [k / kWords][filter][kWords], in the order that Product wants within a fragment.
-template <class Product>
-__device__ int fragment_index(int k, int filter, int filters) {
-  return (k / Product::kWords * filters + filter) * Product::kWords + Product::place(k % Product::kWords);
+/// Dot products of a tile over the chunk's channels go to `staged` [pixel][filter]: a warp's own memory, which it keeps
+/// from chunk to chunk where there are several. Partial sums are dot products themselves, so that they fit T. The last
+/// chunk writes y and adds to the moments.
+template <bool kIsAnd, class T>
+__device__ void finish_tile(const ConvBlock<T>& block, const Chunk& chunk, const FilterGroup& group,
+                            const TensorTile& tile, unsigned char* staged, FilterMoments<T, 2 * kColumns>& moments) {
+  const bool sums = chunk.last && block.args.sums.added != nullptr;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int* base = block.base() + block.windows()[tile.pixel[half]] + group.first + 2 * tile.quad;
+    auto* row = reinterpret_cast<T*>(staged + (tile.row + 8 * half) * block.args.layout.output_row) + 2 * tile.quad;
+    const bool counts = sums && tile.first_pixel + tile.row + 8 * half < block.part.pixels();
+    group.for_each_column([&](auto column, int first) {
+      const int2 part = *reinterpret_cast<const int2*>(base + first);
+      auto* kept = reinterpret_cast<DotPair<T>*>(row + column.number * kColumnFilters);
+      const int input = kIsAnd ? -2 * tile.ones[2 * half] : 0;
+      int dot[2] = {part.x + input + (kIsAnd ? 4 : -2) * tile.c[column.number][2 * half],
+                    part.y + input + (kIsAnd ? 4 : -2) * tile.c[column.number][2 * half + 1]};
+      if (chunk.first > 0) {
+        dot[0] += kept->v[0];
+        dot[1] += kept->v[1];
+      }
+      *kept = {{static_cast<T>(dot[0]), static_cast<T>(dot[1])}};
+      if (counts) {
+        moments.add(2 * column.number, dot[0]);
+        moments.add(2 * column.number + 1, dot[1]);
+      }
+    });
+  }
+  if (!chunk.last) {
+    return;
+  }
+  __syncwarp();
+  if (block.vector_bytes >= static_cast<int>(sizeof(uint4))) {
+    write_outputs<uint4>(block, group, tile.first_pixel, staged);
+  } else if (block.vector_bytes >= static_cast<int>(sizeof(Word))) {
+    write_outputs<Word>(block, group, tile.first_pixel, staged);
+  } else {
+    write_outputs<T>(block, group, tile.first_pixel, staged);
+  }
+  __syncwarp();
 }
 
-/// The convolution of a block. Product::accumulate(tile, ones, above, below, offsets, weights) adds the products of
-/// kWords words to tile.c, and the 1 bits of both pixels to ones[0] and ones[2] where kIsAnd; words beyond K are 0.
-/// AND form: dot = 4 pop(a & w) - 2 pop(a) + K_v - 2 pop(w inside), where zeros outside the image and beyond K drop
-/// out. XOR form: dot = K_v - 2 (pop(a ^ w) - pop(w outside)).
+/// What a warp summed up over its pixels, to its part of the group's moments.
+template <class T>
+__device__ void keep_moments(const ConvBlock<T>& block, const FilterGroup& group,
+                             FilterMoments<T, 2 * kColumns>& moments) {
+  const int row = static_cast<int>(threadIdx.x) % 32 / 4;
+  const int quad = static_cast<int>(threadIdx.x) % 4;
+  const int warps = static_cast<int>(blockDim.x) / 32;
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  std::int64_t* to = block.moments() + (group.number * warps + warp) * 2 * kGroupFilters;
+  const int filter = row / 2 * kColumnFilters + 2 * quad + row % 2;
+  to[filter] = sum_over_rows(moments.sum, row);
+  to[kGroupFilters + filter] = sum_over_rows(moments.square, row);
+}
+
+/// The convolution of a block. Product::accumulate(tile, group, above, below, offsets, weights) adds the products of
+/// kWords words to tile.c, and the 1 bits of both pixels to tile.ones where kIsAnd; words beyond K are 0.
 template <class Product, class T>
 __device__ void tensor_conv2d(const ConvBlock<T>& block) {
   const BinaryConvArgs& args = block.args;
-  const Word* patch = block.patch();
-  const Word* weights = block.weights();
-  const int* offsets = block.offsets();
-  const int filters = args.tile.filters;
-  const int zeros = args.tile.words * args.layout.plane;  // the plane that K words beyond the last one read
   const int words = static_cast<int>(words_for(args.dims.c));
+  const int warps = static_cast<int>(blockDim.x) / 32;
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int pixels = block.part.pixels();
+  const int tiles = (pixels + kTilePixels - 1) / kTilePixels;
+  const int groups = (block.part.filters + kGroupFilters - 1) / kGroupFilters;
+  const bool chunked = args.tile.words < words;
   for (int i = static_cast<int>(threadIdx.x); i < args.layout.plane; i += static_cast<int>(blockDim.x)) {
-    block.patch()[zeros + i] = 0U;
+    block.patch()[args.tile.words * args.layout.plane + i] = 0U;  // what K words beyond the last one read
   }
   for (int first = 0; first < words; first += args.tile.words) {
     const Chunk chunk(args.dims, args.tile.words, first);
     const int padded = (chunk.k() + Product::kWords - 1) / Product::kWords * Product::kWords;
-    block.stage_offsets(chunk);
-    for (int i = chunk.k() + static_cast<int>(threadIdx.x); i < padded; i += static_cast<int>(blockDim.x)) {
-      block.offsets()[i] = zeros;
-    }
     block.stage_patch(chunk);
-    block.for_each_weight(chunk, padded, [&](int k, int filter, Word word) {
-      block.weights()[fragment_index<Product>(k, filter, filters)] = word;
-    });
+    block.template stage_weights<Product>(chunk, padded);
     __syncthreads();
-    block.sum_ones(chunk, [&](int k, int filter) { return weights[fragment_index<Product>(k, filter, filters)]; });
-    for_each_tile(block.part.pixels(), block.part.filters, [&](TensorTile& tile) {
-      const Word* above = patch + block.pixels.patch[tile.pixel[0]];
-      const Word* below = patch + block.pixels.patch[tile.pixel[1]];
-      const Word* w = weights + (tile.first_filter + tile.row) * Product::kWords;
-      int ones[4] = {};
-      for (int k = 0; k < padded; k += Product::kWords) {
-        Product::accumulate(tile, ones, above, below, offsets + k, w);
-        w += filters * Product::kWords;
+    block.template fill_base<Product>(chunk);
+    for (int number = 0; number < groups; ++number) {
+      const FilterGroup group(number, block.part.filters, args.tile.filters);
+      FilterMoments<T, 2 * kColumns> moments;
+      // Warps go on where those of the group before ended.
+      const int begin = number == 0 ? warp : (warp + warps - number * tiles % warps) % warps;
+      for (int unit = begin; unit < tiles; unit += warps) {
+        TensorTile tile(unit * kTilePixels, pixels);
+        const Word* above = block.patch() + block.inputs()[tile.pixel[0]];
+        const Word* below = block.patch() + block.inputs()[tile.pixel[1]];
+        const Word* w = block.weights() + (group.first + tile.row) * Product::kWords;
+        for (int k = 0; k < padded; k += Product::kWords, w += args.layout.weight_row) {
+          Product::accumulate(tile, group, above, below, block.offsets() + k, w);
+        }
+        unsigned char* staged = block.shared + args.layout.output +
+                                (chunked ? number * tiles + unit : warp) * kTilePixels * args.layout.output_row;
+        finish_tile<Product::kIsAnd>(block, chunk, group, tile, staged, moments);
       }
-      Window valid[2];
-      for (int half = 0; half < 2; ++half) {
-        valid[half] = Window::unpacked(block.pixels.window[tile.pixel[half]]);
+      if (chunk.last && args.sums.added != nullptr) {
+        keep_moments(block, group, moments);
       }
-      tile.for_each(block.part.pixels(), [&](int half, int filter, int count) {
-        const int taps = valid[half].taps();
-        const int all = block.ones_in_all(filter);
-        const int inside = taps == chunk.taps ? all : block.ones_in(valid[half], filter);
-        const int dot = Product::kIsAnd ? 4 * count - 2 * ones[2 * half] + taps * chunk.channels - 2 * inside
-                                        : dot_from_mismatches(taps * chunk.channels, count - (all - inside));
-        block.keep(chunk, tile.pixel[half], filter, dot);
-      });
-    });
+    }
     __syncthreads();
   }
-  block.finish();
+  if (args.sums.added != nullptr) {
+    for (int number = 0; number < groups; ++number) {
+      const FilterGroup group(number, block.part.filters, args.tile.filters);
+      add_moments(args.sums, args.dims.o, block.moments() + number * warps * 2 * kGroupFilters, warps, kGroupFilters,
+                  block.part.o + group.first, group.count);
+    }
+    if (args.sums.taken != nullptr) {
+      take_sums(args.sums, args.dims.o, args.tile, block.part);
+    }
+  }
 }
 
 }  // namespace bnas::cuda

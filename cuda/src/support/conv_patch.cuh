@@ -15,10 +15,14 @@ struct BlockPart {
   __device__ int pixels() const { return images * rows * cols; }
 };
 
-/// Channel tiles of the same pixels are neighbours: the second finds the patch in the cache.
-__device__ inline BlockPart block_part(const Conv2dDims& d, const ConvTile& t) {
+/// For outputs of oh x ow pixels. Channel tiles of the same pixels are neighbours: the second finds the patch in the
+/// cache.
+__device__ inline BlockPart block_part(const Conv2dDims& d, const ConvTile& t, int oh, int ow) {
   unsigned block = blockIdx.x;
   const auto next = [&block](int tiles) {
+    if (tiles == 1) {
+      return 0;
+    }
     const unsigned index = block % static_cast<unsigned>(tiles);
     block /= static_cast<unsigned>(tiles);
     return static_cast<int>(index);
@@ -29,8 +33,8 @@ __device__ inline BlockPart block_part(const Conv2dDims& d, const ConvTile& t) {
   part.oy = next(t.tiles_h) * t.rows;
   part.n = next(t.tiles_n) * t.images;
   part.filters = min(t.filters, d.o - part.o);
-  part.cols = min(t.cols, d.ow() - part.ox);
-  part.rows = min(t.rows, d.oh() - part.oy);
+  part.cols = min(t.cols, ow - part.ox);
+  part.rows = min(t.rows, oh - part.oy);
   part.images = min(t.images, d.n - part.n);
   return part;
 }

@@ -23,12 +23,12 @@ enum class BinaryConvVariant : std::uint8_t {
 
 /// Sizes to tune.
 struct BinaryConvPolicy {
-  int pixels = 256;              ///< output pixels of a block at most
+  int pixels = 512;              ///< output pixels of a block at most
   int filters = 32;              ///< output channels of a block, a multiple of 32
-  int threads = 128;             ///< 32, 64, 96 or 128
-  int shared_bytes = 44 * 1024;  ///< dynamic ones; at most 47 KiB, with the few static ones within 48
+  int threads = 128;             ///< a multiple of 32, at most 256
+  int shared_bytes = 44 * 1024;  ///< dynamic ones; 16 more are static, and a GPU has from 64 KiB up for a block
   int blocks = 216;              ///< that many are wished for: two for each of 108 multiprocessors
-  int tensor_channels = 64;      ///< input channels from which tensor cores pay
+  int tensor_channels = 32;      ///< input channels from which tensor cores pay
 };
 
 BinaryConvPolicy binary_conv2d_policy(BinaryConvVariant variant, int compute_capability);

@@ -23,14 +23,22 @@ struct ConvTile {
   constexpr std::int64_t blocks() const { return std::int64_t{tiles_n} * tiles_h * tiles_w * tiles_o; }
 };
 
-/// The largest tile of at most `pixels` pixels and `filters` channels, evened out so that edge tiles are not small.
+/// The largest tile of at most `pixels` pixels and `filters` channels, evened out so that edge tiles are not small; of
+/// all channel words.
 ConvTile conv_tile(const Conv2dDims& dims, int pixels, int filters);
 
 /// The next smaller tile: fewer images, then fewer rows, then fewer columns. False when there is one pixel only.
 bool shrink(const Conv2dDims& dims, ConvTile& tile);
 
+/// All outputs as one tile: moves the least possible.
+ConvTile whole_tile(const Conv2dDims& dims);
+
+/// Bytes between L2 and multiprocessors: a block reads the patch and the filters of its tile, in sectors of 32 bytes,
+/// and writes its outputs of `output_bytes` each.
+double conv_traffic(const Conv2dDims& dims, int output_bytes, const ConvTile& tile);
+
 /// Splits pixels over blocks as long as there are fewer than `blocks` of them and the traffic stays below 1.25 times
-/// the least: a byte each of input, weights and output moved once. `output_bytes` is the size of an output element.
+/// the least: each byte of input, weights and output moved once.
 void spread(const Conv2dDims& dims, int blocks, int output_bytes, ConvTile& tile);
 
 }  // namespace bnas::cuda
