@@ -13,7 +13,7 @@ namespace bnas::cuda {
 inline constexpr int kMostThreads = 256;      // of a block
 inline constexpr int kLeastBlocks = 2;        // per multiprocessor: leaves registers for 32 accumulators and operands
 inline constexpr int kBitFragmentWords = 8;   // K words of one 1-bit tensor instruction, m16n8k256
-inline constexpr int kByteFragmentWords = 4;  // K words that a lane of tensor_s8 loads at once
+inline constexpr int kByteFragmentWords = 2;  // K words that a lane of tensor_s8 loads at once
 inline constexpr int kGroupFilters = 32;      // that a block works on at a time
 inline constexpr int kTilePixels = 16;        // of a tensor instruction
 inline constexpr int kThreadFilters = 4;      // popcount: one 128-bit load of weights

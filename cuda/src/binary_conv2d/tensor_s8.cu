@@ -17,8 +17,8 @@ struct ByteProduct {
 
   static __device__ void accumulate(TensorTile& tile, const FilterGroup& group, const Word* above, const Word* below,
                                     const int* offsets, const Word* weights) {
-    const auto [x, y, z, w] = *reinterpret_cast<const int4*>(offsets);
-    const int offset[kWords] = {x, y, z, w};
+    const auto [first, second] = *reinterpret_cast<const int2*>(offsets);
+    const int offset[kWords] = {first, second};
     Word a[kWords][4];
 #pragma unroll
     for (int k = 0; k < kWords; ++k) {
@@ -28,9 +28,9 @@ struct ByteProduct {
       a[k][2] = top >> 1 & kOneBytes, a[k][3] = bottom >> 1 & kOneBytes;
       mma_s8(tile.ones, a[k], {kOneBytes, kOneBytes});  // a column of ones
     }
-    group.for_each_column([&](auto column, int first) {
-      const uint4 four = *reinterpret_cast<const uint4*>(weights + first * kWords);
-      const Word word[kWords] = {four.x, four.y, four.z, four.w};
+    group.for_each_column([&](auto column, int filter) {
+      const uint2 both = *reinterpret_cast<const uint2*>(weights + filter * kWords);
+      const Word word[kWords] = {both.x, both.y};
 #pragma unroll
       for (int k = 0; k < kWords; ++k) {
         const Word bits = word[k] >> 2 * tile.quad;

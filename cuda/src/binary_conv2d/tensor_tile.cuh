@@ -170,6 +170,7 @@ __device__ void tensor_conv2d(const ConvBlock<T>& block) {
         const Word* above = block.patch() + block.inputs()[tile.pixel[0]];
         const Word* below = block.patch() + block.inputs()[tile.pixel[1]];
         const Word* w = block.weights() + (group.first + tile.row) * Product::kWords;
+#pragma unroll 1  // steps are long, and registers scarce
         for (int k = 0; k < padded; k += Product::kWords, w += args.layout.weight_row) {
           Product::accumulate(tile, group, above, below, block.offsets() + k, w);
         }
