@@ -81,6 +81,7 @@ void make_labels(std::vector<Group>& groups) {
   };
   const auto extend = [&](const std::function<std::string(const Group&)>& more) {
     std::vector<std::string> labels;
+    labels.reserve(groups.size());
     for (const Group& group : groups) {
       labels.push_back(unique(group) ? group.label : group.label + more(group));
     }

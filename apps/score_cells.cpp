@@ -106,6 +106,7 @@ int run_score_cells(const ScoreArguments& arguments) {
   std::vector<nas::ScoredCell> batch;
   const auto score = [&] {
     std::vector<std::vector<std::int32_t>> tokens;
+    tokens.reserve(batch.size());
     for (const nas::ScoredCell& cell : batch) {
       tokens.push_back(space.tokens(cell.genotype));
     }

@@ -33,7 +33,7 @@ const ProgramName kName{"bnas_search", "bnas_search resume"};
 double disk_needed(const Config& config, const SearchObjects& objects) {
   const double weights =
       level_cost(*objects.task, *objects.space, static_cast<int>(config.blocks)).largest_weights * 4.0;
-  const double trials = static_cast<double>(objects.strategy->planned_trials());
+  const auto trials = static_cast<double>(objects.strategy->planned_trials());
   constexpr double kStore = 64.0 * 1024.0 * 1024.0;
   return 2.0 * weights *
              (2.0 * 4.0 * worker_count(config) * static_cast<double>(objects.devices.size()) + 5.0 * trials) +

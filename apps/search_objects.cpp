@@ -205,7 +205,7 @@ SearchObjects::SearchObjects(const Config& config, std::optional<nas::SurrogateR
       devices(find_devices(config.device)),
       earlier(std::move(known)),
       parts(load_train_valid(data)),
-      genotype(config.genotype) {
+      genotype_(config.genotype) {
   data_record = parts->record;
   train_images = parts->train.count();
   data_text = fmt::format("{} {}/{}", config.dataset, parts->train.count(), parts->valid.count());
@@ -215,7 +215,7 @@ SearchObjects::SearchObjects(const Config& config, std::optional<nas::SurrogateR
     strategy = make_search_strategy(config, *space, make_warm_up(*cells, parts->train), earlier);
     task = std::move(cells);
   } else {
-    task = std::make_unique<nas::EvaluationTask>(make_evaluation_config(config), nas::DartsGenotype::parse(genotype),
+    task = std::make_unique<nas::EvaluationTask>(make_evaluation_config(config), nas::DartsGenotype::parse(genotype_),
                                                  make_trainer_config(config), parts->train, parts->valid);
     strategy = std::make_unique<nas::RepeatStrategy>(nas::Genotype{}, static_cast<int>(config.repeats));
   }

@@ -38,12 +38,12 @@ struct SearchObjects {
   std::unique_ptr<nas::Strategy> strategy;
 
   /// How trials name what they train.
-  std::string text(const nas::Genotype& cell) const { return space ? space->text(cell) : genotype; }
+  std::string text(const nas::Genotype& cell) const { return space ? space->text(cell) : genotype_; }
   /// The cell that a training alone has; without blocks for that of a differentiable search.
-  nas::Genotype given() const { return space ? space->parse(genotype) : nas::Genotype{}; }
+  nas::Genotype given() const { return space ? space->parse(genotype_) : nas::Genotype{}; }
 
  private:
-  std::string genotype;  // of the configuration
+  std::string genotype_;  // of the configuration
 };
 
 /// What can be checked without data: the space and the names of its operations. usage Error.

@@ -15,7 +15,7 @@ namespace bnas::cli {
 namespace {
 
 nas::Interval interval_of(const TrainingResult& result, std::size_t i) {
-  const double n = static_cast<double>(result.test_images);
+  const auto n = static_cast<double>(result.test_images);
   return nas::wilson_interval(std::llround(result.test_accuracy[i] * n), result.test_images);
 }
 

@@ -112,6 +112,7 @@ void throughput(int threads, int rounds) {
   for (int r = 0; r < rounds; ++r) {
     const auto start = Clock::now();
     std::vector<std::thread> workers;
+    workers.reserve(children.size());
     for (auto& child : children) {
       workers.emplace_back([&child] { child->steps(kStepsPerRound); });
     }

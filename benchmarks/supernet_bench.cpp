@@ -58,7 +58,7 @@ Step run(Stream& stream, nas::Supernet& net, const Tensor& images, const Tensor&
   Tape tape(stream, keep);
   Context ctx{stream, &tape, Mode::train};
   const Var loss = ops::softmax_cross_entropy(ctx, net.forward(ctx, Var{images}), labels);
-  const Step step{tape.saved_bytes(), tape.saved_by_op()};
+  Step step{tape.saved_bytes(), tape.saved_by_op()};
   tape.backward(loss);
   stream.synchronize();
   return step;

@@ -20,6 +20,7 @@ const SearchSpace& space() {
 
 std::vector<Genotype> sample(int cells, int blocks) {
   std::vector<Genotype> all;
+  all.reserve(static_cast<std::size_t>(cells));
   std::uint64_t index = 0;
   for (int i = 0; i < cells; ++i) {
     all.push_back(space().sample(blocks, {1, static_cast<std::uint64_t>(blocks), RandomPurpose::synthetic}, index));

@@ -17,18 +17,15 @@ namespace bnas::cli {
 std::string version() { return BNAS_VERSION; }
 
 std::vector<std::pair<std::string, std::string>> build_options() {
-  const std::string sanitizers = BNAS_SANITIZERS;
-  return {
-    {"build type", BNAS_BUILD_TYPE},
 #if defined(__clang__)
-        {"compiler", "clang " __clang_version__},
+  const char* const compiler = "clang " __clang_version__;
 #else
-        {"compiler", "g++ " __VERSION__},
+  const char* const compiler = "g++ " __VERSION__;
 #endif
-        {"sanitizers", sanitizers.empty() ? "none" : sanitizers}, {
-      "CUDA", "not built"
-    }
-  };
+  return {{"build type", BNAS_BUILD_TYPE},
+          {"compiler", compiler},
+          {"sanitizers", BNAS_SANITIZERS},
+          {"CUDA", BNAS_CUDA}};
 }
 
 std::vector<std::pair<std::string, std::string>> library_versions() {

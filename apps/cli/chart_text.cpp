@@ -35,7 +35,8 @@ class Canvas {
   std::string row(int index, bool color) const {
     std::string out;
     for (int c = 0; c < columns_; ++c) {
-      const Cell& cell = cells_[static_cast<std::size_t>(index * columns_ + c)];
+      const Cell& cell =
+          cells_[static_cast<std::size_t>(index) * static_cast<std::size_t>(columns_) + static_cast<std::size_t>(c)];
       std::string sign(1, cell.dots == 0 ? ' ' : cell.mark);
       if (braille_ && cell.dots != 0) {  // U+2800 + dots in UTF-8
         sign = {static_cast<char>(0xE2), static_cast<char>(0xA0 + (cell.dots >> 6)),

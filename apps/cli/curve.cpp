@@ -44,10 +44,13 @@ std::string curve_plot(const nas::Trial& trial, const Terminal& terminal, int co
   }
   const double range = std::max(high - low, 1e-3);
   std::vector<std::string> cells(kRows * static_cast<std::size_t>(width), " ");
+  const auto index = [columns = static_cast<std::size_t>(width)](int row, int column) {
+    return static_cast<std::size_t>(row) * columns + static_cast<std::size_t>(column);
+  };
   const auto put = [&](int column, double value, const char* mark) {
     if (std::isfinite(value)) {
       const int row = static_cast<int>(std::lround((high - value) / range * (kRows - 1)));
-      cells[static_cast<std::size_t>(std::clamp(row, 0, kRows - 1) * width + column)] = mark;
+      cells[index(std::clamp(row, 0, kRows - 1), column)] = mark;
     }
   };
   const char* train = terminal.utf8 ? "·" : ".";
@@ -62,7 +65,7 @@ std::string curve_plot(const nas::Trial& trial, const Terminal& terminal, int co
     const double level = 100.0 * (high - range * row / (kRows - 1));
     std::string line = row % 3 == 0 || row == kRows - 1 ? fmt::format("{:5.1f} % |", level) : std::string(8, ' ') + "|";
     for (int column = 0; column < width; ++column) {
-      line += cells[static_cast<std::size_t>(row * width + column)];
+      line += cells[index(row, column)];
     }
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }

@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 std::optional<Bytes> from_mirrors(const PublishedDownload& file, const std::vector<std::string>& mirrors,
                                   const Download& download, const std::function<void(const std::string&)>& on_problem) {
   std::vector<std::string> urls;
+  urls.reserve(mirrors.size() + file.urls.size());
   for (const std::string& mirror : mirrors) {
     urls.push_back(mirror + (mirror.ends_with('/') ? "" : "/") + file.name);
   }

@@ -7,7 +7,7 @@
 
 #include "cli/config_layers.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): of the library
 class App;
 class Option;
 }  // namespace CLI

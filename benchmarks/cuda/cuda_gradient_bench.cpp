@@ -45,7 +45,7 @@ void gradient(benchmark::State& state, const Conv2dDims& d, const Case& what) {
   measure(state, bytes, work, [&](Arena& arena, cudaStream_t stream) {
     const float* const dy = arena.take<float>(outputs(d));
     const Word* const bits = arena.take<Word>(packed);
-    float* const gradient = arena.take<float>(gradients);
+    auto* const gradient = arena.take<float>(gradients);
     cuda::Scratch scratch;
     scratch.data = arena.take<char>(workspace);
     scratch.bytes = plan.workspace_bytes;

@@ -49,7 +49,7 @@ class Numbering {
     if (((bit(b.in0) | bit(b.in1)) & ~placed) != 0U) {
       return false;
     }
-    const auto renumbered = [&](std::int8_t in) { return in < 0 ? in : number_[static_cast<std::size_t>(in)]; };
+    const auto renumbered = [&](std::int8_t in) { return in < 0 ? in : number_[static_cast<std::uint8_t>(in)]; };
     const Block moved = with_ordered_halves({renumbered(b.in0), b.op0, renumbered(b.in1), b.op1});
     const auto reachable = [&](std::int8_t in) {
       return in < 0 || look_forward_ < 0 || in >= position - look_forward_;

@@ -32,7 +32,7 @@ ChildNetwork::Pass CellNetwork::differentiate(const Tensor& images, const Tensor
   } else {
     dispatch<kernels::SoftmaxCrossEntropy>(stream_, logits.value, labels, 0.0F, loss, gradient);
   }
-  const Pass pass{logits.value, loss, tape.saved_bytes()};
+  Pass pass{logits.value, loss, tape.saved_bytes()};
   tape.backward(logits, gradient);
   if (weight_bits_) {
     weight_bits_->mask_gradients(stream_);

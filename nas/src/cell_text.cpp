@@ -68,7 +68,7 @@ class CellReader {
     if (end == std::string_view::npos) {
       fail("this quote is not closed");
     }
-    const std::string found(text_.substr(at_ + 1, end - at_ - 1));
+    std::string found(text_.substr(at_ + 1, end - at_ - 1));
     at_ = end + 1;
     return found;
   }

@@ -74,6 +74,7 @@ std::vector<Proposal> LocalSearchStrategy::next_batch() {
     const std::vector<Genotype> cells = climb.next(static_cast<std::size_t>(planned_) - known);
     if (known == told().size() || cells.empty()) {
       std::vector<Proposal> batch;
+      batch.reserve(cells.size());
       for (const Genotype& cell : cells) {
         batch.push_back({cell, static_cast<int>(cell.blocks.size()), std::nullopt});
       }

@@ -90,6 +90,7 @@ std::vector<Proposal> ProgressiveStrategy::promoted() const {
   std::stable_sort(rung.begin(), rung.end(), [](const Told* a, const Told* b) { return a->reward > b->reward; });
   rung.resize(std::min(rung.size(), second_rung(asked)));
   std::vector<Proposal> batch;
+  batch.reserve(rung.size());
   for (const Told* t : rung) {
     batch.push_back({t->proposal.genotype, t->proposal.level, t->proposal.predicted});
   }
@@ -122,6 +123,7 @@ std::vector<Genotype> ProgressiveStrategy::best_scored(std::vector<Genotype> cel
   order.resize(count);
   std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   std::vector<Genotype> best;
+  best.reserve(order.size());
   for (const auto& [score, i] : order) {
     best.push_back(std::move(cells[i]));
   }

@@ -70,7 +70,7 @@ void SearchSpace::require_cell(const Genotype& g) const {
   require_range("the number of blocks of a cell", static_cast<int>(g.blocks.size()), 1, config_.blocks);
   for (std::size_t b = 0; b < g.blocks.size(); ++b) {
     const Block& block = g.blocks[b];
-    for (const int in : {block.in0, block.in1}) {
+    for (const int in : {int{block.in0}, int{block.in1}}) {
       const int last = config_.look_forward == 0 ? -1 : static_cast<int>(b) - 1;
       if (in < -config_.look_back || in > last) {
         throw Error(ErrorKind::usage, "block " + std::to_string(b) + " reads input " + std::to_string(in) +

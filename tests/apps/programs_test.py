@@ -205,6 +205,8 @@ class Data(Case):
         self.assertEqual(info["v"], 1)
         self.assertEqual(info["devices"][0]["device"], "cpu")
         self.assertGreater(info["devices"][0]["kernels"], 10)
+        if len(info["devices"]) > 1:
+            self.assertRegex(info["build"]["CUDA"], r"^\d+\.\d.* for \d+.* (with|without) cuDNN$")
         self.assertIn("kernels", self.run_program("bnas_info").stdout)
 
     def test_list_and_check(self):

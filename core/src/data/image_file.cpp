@@ -110,6 +110,7 @@ Image resized_square(const Image& image, int side) {
   const std::int64_t from = std::min(image.height, image.width);
   const std::int64_t top = (image.height - from) / 2, left = (image.width - from) / 2;
   std::vector<Cover> covers;
+  covers.reserve(static_cast<std::size_t>(side));
   for (int i = 0; i < side; ++i) {
     covers.push_back(cover(i, from, side));
   }

@@ -93,7 +93,7 @@ Dataset make(const SyntheticSpec& spec, std::int64_t count, Use part) {
       if (p % 4 == 0) {
         random = noise_key.block(static_cast<std::uint64_t>(p / 4));
       }
-      const auto span = static_cast<std::uint64_t>(2 * spec.noise + 1);
+      const auto span = 2 * static_cast<std::uint64_t>(spec.noise) + 1;
       const auto noise = static_cast<int>(std::uint64_t{random.v[p % 4]} * span >> 32U) - spec.noise;
       data.pixels.push_back(static_cast<std::uint8_t>(std::clamp(prototype[p] + noise, 0, 255)));
     }

@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view kTemporarySuffix = ".tmp";
 
 std::string reason(int error) {
-  const std::string text = std::generic_category().message(error);
+  std::string text = std::generic_category().message(error);
   switch (error) {
     case ENOSPC:
       return "disk full (" + text + ")";

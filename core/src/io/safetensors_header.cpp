@@ -41,11 +41,13 @@ std::string shown(std::string_view name) {
 class HeaderReader {
  public:
   using Json = nlohmann::json;
+  // NOLINTBEGIN(readability-identifier-naming): names that the library asks for
   using number_integer_t = Json::number_integer_t;
   using number_unsigned_t = Json::number_unsigned_t;
   using number_float_t = Json::number_float_t;
   using string_t = Json::string_t;
   using binary_t = Json::binary_t;
+  // NOLINTEND(readability-identifier-naming)
 
   HeaderReader(std::string_view source, const TensorFileLimits& limits) : source_(source), limits_(limits) {}
 

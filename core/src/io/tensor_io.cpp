@@ -32,6 +32,7 @@ std::int64_t packed_bytes(std::int64_t channels) { return (channels + 7) / 8; }
 
 std::vector<std::int64_t> stored_shape(const Tensor& tensor) {
   std::vector<std::int64_t> shape;
+  shape.reserve(static_cast<std::size_t>(tensor.shape().rank()));
   for (int i = 0; i < tensor.shape().rank(); ++i) {
     shape.push_back(tensor.shape()[i]);
   }

@@ -24,25 +24,11 @@ Status launch_popcount(const BinaryConvArgs& args, int threads, cudaStream_t str
 Status launch_tensor_b1(const BinaryConvArgs& args, int threads, cudaStream_t stream);
 Status launch_tensor_s8(const BinaryConvArgs& args, int threads, cudaStream_t stream);
 
-/// Launches one of the kernels. Beyond what every kernel may have, shared memory is asked for: as much as the device
-/// has, so that threads which launch with different plans do not undo each other's wish.
 template <class Kernel>
 Status launch_conv(Kernel* kernel, const BinaryConvArgs& args, int threads, cudaStream_t stream, const char* name) {
-  constexpr int kWithoutAsking = 48 * 1024;
-  if (args.layout.bytes > kWithoutAsking) {
-    int device = 0;
-    int most = 0;
-    cudaFuncAttributes attributes{};
-    cudaError_t error = cudaGetDevice(&device);
-    error =
-        error != cudaSuccess ? error : cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-    error = error != cudaSuccess ? error : cudaFuncGetAttributes(&attributes, kernel);
-    error = error != cudaSuccess ? error
-                                 : cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                        most - static_cast<int>(attributes.sharedSizeBytes));
-    if (error != cudaSuccess) {
-      return from_cuda(error, name);
-    }
+  const cudaError_t error = allow_shared(kernel, args.layout.bytes);
+  if (error != cudaSuccess) {
+    return from_cuda(error, name);
   }
   kernel<<<static_cast<unsigned>(args.tile.blocks()), static_cast<unsigned>(threads),
            static_cast<std::size_t>(args.layout.bytes), stream>>>(args);

@@ -31,6 +31,31 @@ inline Status from_cuda(cudaError_t error, const char* message) {
 /// The status of the launch just made.
 inline Status launched(const char* op) { return from_cuda(cudaGetLastError(), op); }
 
+/// Must be called before a launch with `bytes` of dynamic shared memory. Beyond what every kernel may have, the kernel is
+/// allowed all that the device has, so that threads which launch it with different sizes do not undo each other's wish.
+template <class Kernel>
+cudaError_t allow_shared(Kernel* kernel, std::int64_t bytes) {
+  constexpr int kWithoutAsking = 48 * 1024;
+  if (bytes <= kWithoutAsking) {
+    return cudaSuccess;
+  }
+  int device = 0;
+  int most = 0;
+  cudaFuncAttributes attributes{};
+  if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) {
+    return error;
+  }
+  if (const cudaError_t error = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+      error != cudaSuccess) {
+    return error;
+  }
+  if (const cudaError_t error = cudaFuncGetAttributes(&attributes, kernel); error != cudaSuccess) {
+    return error;
+  }
+  return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                              most - static_cast<int>(attributes.sharedSizeBytes));
+}
+
 /// Calls visit(i) for this thread's share of [0, n).
 template <class Visit>
 __device__ void grid_stride(std::int64_t n, Visit visit) {

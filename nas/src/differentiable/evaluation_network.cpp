@@ -169,7 +169,7 @@ ChildNetwork::Pass EvaluationNetwork::differentiate(const Tensor& images, const 
   Tape tape(stream_);
   Context ctx{stream_, &tape, Mode::train, values};
   const auto [loss, logits] = this->loss(ctx, Var{images}, labels);
-  const Pass pass{logits.value, loss.value, tape.saved_bytes()};
+  Pass pass{logits.value, loss.value, tape.saved_bytes()};
   tape.backward(loss);
   return pass;
 }

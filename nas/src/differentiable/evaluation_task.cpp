@@ -66,7 +66,7 @@ Kept kept_values(const Candidate& candidate) {
 EvaluationTask::EvaluationTask(EvaluationConfig network, DartsGenotype genotype, TrainerConfig config,
                                const Train& train, const Valid& valid)
     : SupervisedTask(std::move(config), train, valid),
-      network_(std::move(network)),
+      network_(network),
       genotype_(std::move(genotype)),
       height_(static_cast<int>(train.data().height)),
       width_(static_cast<int>(train.data().width)) {

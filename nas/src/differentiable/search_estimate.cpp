@@ -91,7 +91,8 @@ class Probe {
 SearchEstimate DifferentiableSearch::estimate() const {
   const Shape& all = train_.images.shape();
   const Shape image{all[1], all[2], all[3]};
-  const double images = static_cast<double>(train_.labels.numel() / 2);
+  const std::int64_t half = train_.labels.numel() / 2;
+  const auto images = static_cast<double>(half);
   const auto validated = static_cast<double>(valid_.labels.numel());
   const auto operations = static_cast<int>(candidates(config_.network.style.operations).size());
   SearchEstimate out;

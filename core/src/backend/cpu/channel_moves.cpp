@@ -60,7 +60,7 @@ void place_channels(Stream& /*stream*/, const Tensor& dy, std::int64_t begin, Te
   }
   const bool accumulate = mode == GradMode::accumulate;
   const float* from = dy.data<float>();
-  float* to = dx.data<float>();
+  auto* to = dx.data<float>();
   for (std::int64_t r = 0; r < rows; ++r, from += width, to += channels) {
     if (!accumulate) {
       std::fill(to, to + begin, 0.0F);
@@ -83,7 +83,7 @@ void shuffle_channels(Stream& /*stream*/, const Tensor& x, std::int64_t groups, 
   }
   // Along the longer of both axes, and by a step that is known where it is one of the usual ones.
   const float* from = x.data<float>();
-  float* to = y.data<float>();
+  auto* to = y.data<float>();
   const std::int64_t rows = x.shape().rows(), width = channels / groups;
   const bool add = mode == GradMode::accumulate;
   for (std::int64_t r = 0; r < rows; ++r, from += channels, to += channels) {

@@ -32,7 +32,7 @@ void squared_hinge(Stream& /*stream*/, const Tensor& logits, const Tensor& label
   const std::int64_t classes = logits.shape()[1];
   const float* y = logits.data<float>();
   const std::int32_t* label = labels.data<std::int32_t>();
-  float* dy = grad.data<float>();
+  auto* dy = grad.data<float>();
   const auto count = static_cast<double>(n * classes);
   double sum = 0.0;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -62,7 +62,7 @@ void softmax_cross_entropy(Stream& /*stream*/, const Tensor& logits, const Tenso
   for (std::int64_t i = 0; i < n; ++i) {
     const float* y = logits.data<float>() + i * classes;
     float* dy = grad.data<float>() + i * classes;
-    double largest = static_cast<double>(y[0]);
+    auto largest = static_cast<double>(y[0]);
     for (std::int64_t k = 1; k < classes; ++k) {
       largest = std::fmax(largest, static_cast<double>(y[k]));
     }

@@ -101,7 +101,7 @@ void conv2d_backward_weight(Stream& stream, const Tensor& dy, const Tensor& x, c
   // Padding with ones gives every output a full window, which only padded images have.
   const bool padded_images = by_filters || dims.pad_value == PadValue::one;
   FloatImages images(stream, x, group, std::int64_t{dims.h} * dims.w, dims.c);
-  float* out = dw.data<float>();
+  auto* out = dw.data<float>();
   Scratch<float> sums;
   if (by_filters) {
     sums = Scratch<float>(stream, window * dims.o);

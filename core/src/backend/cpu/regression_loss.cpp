@@ -27,7 +27,7 @@ void l1_loss(Stream& /*stream*/, const Tensor& prediction, const Tensor& target,
   const std::int64_t n = prediction.numel();
   const float* p = prediction.data<float>();
   const float* t = target.data<float>();
-  float* dp = grad.data<float>();
+  auto* dp = grad.data<float>();
   const auto share = static_cast<float>(1.0 / static_cast<double>(n));
   double sum = 0.0;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -42,7 +42,7 @@ void mse_loss(Stream& /*stream*/, const Tensor& prediction, const Tensor& target
   const std::int64_t n = prediction.numel();
   const float* p = prediction.data<float>();
   const float* t = target.data<float>();
-  float* dp = grad.data<float>();
+  auto* dp = grad.data<float>();
   double sum = 0.0;
   for (std::int64_t i = 0; i < n; ++i) {
     const double difference = static_cast<double>(p[i]) - static_cast<double>(t[i]);
@@ -76,7 +76,7 @@ void pairwise_loss(Stream& /*stream*/, const Tensor& prediction, const Tensor& t
     }
   }
   const double share = pairs == 0 ? 0.0 : 1.0 / static_cast<double>(pairs);
-  float* dp = grad.data<float>();
+  auto* dp = grad.data<float>();
   for (std::int64_t i = 0; i < n; ++i) {
     dp[i] = static_cast<float>(gradient[static_cast<std::size_t>(i)] * share);
   }

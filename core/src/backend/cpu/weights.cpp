@@ -75,8 +75,9 @@ void filter_scale(Stream& /*stream*/, const Tensor& w, Tensor& scale) {
   layout.for_each([&](std::int64_t i, std::int64_t filter, std::int64_t) {
     sums[static_cast<std::size_t>(whole ? 0 : filter)] += std::fabs(static_cast<double>(weights[i]));
   });
+  const std::int64_t weights_of_scale = layout.size() / scale.numel();
   for (double& sum : sums) {
-    sum /= static_cast<double>(layout.size() / scale.numel());
+    sum /= static_cast<double>(weights_of_scale);
   }
   write_sums(sums, scale, GradMode::overwrite);
 }
@@ -87,7 +88,8 @@ void filter_scale_backward(Stream& /*stream*/, const Tensor& dscale, const Tenso
   layout.expect_entries("filter_scale_backward", "dscale", dscale);
   expect("filter_scale_backward", "dw", dw, DType::f32, w.shape());
   const bool whole = dscale.numel() == 1;
-  const float share = gain / static_cast<float>(layout.size() / dscale.numel());
+  const std::int64_t weights_of_scale = layout.size() / dscale.numel();
+  const float share = gain / static_cast<float>(weights_of_scale);
   const float *weights = w.data<float>(), *upstream = dscale.data<float>();
   layout.for_each([&, gradient = dw.data<float>()](std::int64_t i, std::int64_t filter, std::int64_t) {
     const float part = share * upstream[whole ? 0 : filter];
@@ -156,7 +158,7 @@ void amplitude_backward(Stream& /*stream*/, const Tensor& dsign, const Tensor& w
 void center_weights(Stream& /*stream*/, Tensor& w) {
   expect("center_weights", "w", w, DType::f32);
   const std::int64_t channels = w.shape().channels();
-  for (float* tap = w.data<float>(); tap != w.data<float>() + w.numel(); tap += channels) {
+  for (auto* tap = w.data<float>(); tap != w.data<float>() + w.numel(); tap += channels) {
     double sum = 0.0;
     for (std::int64_t c = 0; c < channels; ++c) {
       sum += static_cast<double>(tap[c]);

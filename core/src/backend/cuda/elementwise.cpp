@@ -90,6 +90,7 @@ void relu_backward(Stream& stream, const Tensor& dy, const Tensor& y, Tensor& dx
 template <class Input, class T>
 std::vector<Input> side_by_side(const std::vector<Tensor>& inputs) {
   std::vector<Input> list;
+  list.reserve(inputs.size());
   for (const Tensor& x : inputs) {
     list.push_back({x.data<T>(), x.shape().channels()});
   }

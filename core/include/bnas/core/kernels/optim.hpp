@@ -3,6 +3,7 @@
 // Formulas: bnas/portable/optimizer_rules.hpp. A `step` tensor is u8 with the bytes of one StepValues.
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "bnas/core/kernel_table.hpp"
@@ -17,9 +18,9 @@ namespace bnas {
 struct ParameterUpdate {
   Tensor grad;
   Tensor weight;
-  Tensor slots[3] = {};        ///< of the rule, in its order; undefined where the rule has fewer
-  float lr_multiplier = 1.0F;  ///< times StepValues::lr, rounded to float
-  float clip = 0.0F;           ///< > 0 clamps the weight to [-clip, clip] afterwards
+  std::array<Tensor, 3> slots;  ///< of the rule, in its order; undefined where the rule has fewer
+  float lr_multiplier = 1.0F;   ///< times StepValues::lr, rounded to float
+  float clip = 0.0F;            ///< > 0 clamps the weight to [-clip, clip] afterwards
 };
 
 }  // namespace bnas
