@@ -50,15 +50,10 @@ void add_run(std::vector<Group>& groups, const fs::path& root) {
   if (!fs::exists(root / "config.toml", code) || !fs::exists(root / "run.sqlite", code)) {
     throw Error(ErrorKind::missing, root.string() + " holds no run that has begun (no config.toml or run.sqlite)");
   }
+  require_children(root);
   Config config;
   Origins origins;
   read_config_file(config, origins, root / "config.toml");
-  if (is_differentiable(config) && config.genotype.empty()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("{}: strategy {} trains one supernet and no children to compare; leave it "
-                            "out, or train what it found (bnas_train --best)",
-                            root.string(), config.strategy));
-  }
   std::vector<double> curve = nas::best_by_budget(nas::open_sqlite_store(root / "run.sqlite", true)->trials());
   if (curve.empty()) {
     throw Error(ErrorKind::usage, root.string() + " has measured no child yet; leave it out, or let it run");

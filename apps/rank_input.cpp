@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "bnas/core/error.hpp"
+#include "cli/strategy_defaults.hpp"
 
 namespace bnas::cli {
 namespace {
@@ -41,6 +42,7 @@ std::vector<std::string> history_files(const std::vector<std::string>& arguments
     }
     const fs::path history = fs::path(name) / "train_history.csv";
     if (!fs::exists(history, code)) {
+      require_children(name);
       throw Error(ErrorKind::missing, name + " is no run directory that has measured anything (no train_history.csv)");
     }
     files.push_back(history.string());

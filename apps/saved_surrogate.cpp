@@ -5,6 +5,7 @@
 
 #include "bnas/core/error.hpp"
 #include "bnas/core/io/file.hpp"
+#include "cli/strategy_defaults.hpp"
 #include "search_objects.hpp"
 
 namespace bnas::cli {
@@ -22,6 +23,7 @@ nas::SurrogateRecord read_surrogate(const fs::path& run_or_file) {
   if (fs::is_directory(file, code)) {
     file /= "surrogate.json";
     if (!fs::exists(file, code)) {
+      require_children(run_or_file);
       throw Error(
           ErrorKind::missing,
           file.string() + " is not there: the run has no surrogate (random search), or has not finished a level");

@@ -120,6 +120,22 @@ bool is_differentiable(const Config& config) {
          std::end(kDifferentiable);
 }
 
+void require_children(const std::filesystem::path& run) {
+  std::error_code code;
+  if (!std::filesystem::exists(run / "config.toml", code)) {
+    return;
+  }
+  Config config;
+  Origins origins;
+  read_config_file(config, origins, run / "config.toml");
+  if (is_differentiable(config) && config.genotype.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{}: strategy {} trains one supernet and no children; leave it out, or train what it found "
+                            "(bnas_train --best {})",
+                            run.string(), config.strategy, run.string()));
+  }
+}
+
 void apply_strategy_defaults(Config& config, const Origins& origins, Program program) {
   if (!is_differentiable(config)) {
     return;

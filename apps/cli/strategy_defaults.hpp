@@ -10,6 +10,10 @@ namespace bnas::cli {
 /// bnas, pc-darts, darts, cp-nas, abandit.
 bool is_differentiable(const Config& config);
 
+/// Refuses a directory with the run of a differentiable search, which trains one supernet and measures no children:
+/// usage Error. Does nothing where there is no run.
+void require_children(const std::filesystem::path& run);
+
 /// Gives the keys that `origins` does not name the values of the strategy's publication, for a search or for a training
 /// of what it found.
 void apply_strategy_defaults(Config& config, const Origins& origins, Program program);

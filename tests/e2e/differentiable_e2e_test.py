@@ -161,9 +161,11 @@ class DifferentiableSearch(unittest.TestCase):
             file.write_text(text)
             done = search(file, *tiny("--strategy=bnas"), "--dry-run")
             self.assertEqual(done.returncode, code, done.stderr)
-        done = search("compare", self.root / "reference")
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("no children to compare", done.stderr)
+        programs = pathlib.Path(PROGRAM).parent
+        for command in ([PROGRAM, "compare"], [programs / "bnas_rank"], [programs / "bnas_score"]):
+            done = subprocess.run([*command, self.root / "reference"], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("trains one supernet and no children", done.stderr)
         done = search("resume", self.root / "reference", "--reduction-trials", "2")
         self.assertEqual(done.returncode, 2)
         self.assertIn("reduction_trials", done.stderr)

@@ -18,9 +18,9 @@ namespace bnas {
 struct ParameterUpdate {
   Tensor grad;
   Tensor weight;
-  std::array<Tensor, 3> slots;  ///< of the rule, in its order; undefined where the rule has fewer
-  float lr_multiplier = 1.0F;   ///< times StepValues::lr, rounded to float
-  float clip = 0.0F;            ///< > 0 clamps the weight to [-clip, clip] afterwards
+  std::array<Tensor, 3> slots = {};  ///< of the rule, in its order; undefined where the rule has fewer
+  float lr_multiplier = 1.0F;        ///< times StepValues::lr, rounded to float
+  float clip = 0.0F;                 ///< > 0 clamps the weight to [-clip, clip] afterwards
 };
 
 }  // namespace bnas
