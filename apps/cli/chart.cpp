@@ -24,8 +24,9 @@ std::vector<double> ticks_of(double& low, double& high, int wanted) {
   const double first = std::floor(low / step + 1e-9);
   const double last = std::ceil(high / step - 1e-9);
   std::vector<double> ticks;
-  for (double i = first; i <= last; ++i) {
-    ticks.push_back(i * step);
+  const auto intervals = static_cast<int>(last - first);
+  for (int i = 0; i <= intervals; ++i) {
+    ticks.push_back((first + i) * step);
   }
   low = ticks.front();
   high = ticks.back();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cmath>
 #include <limits>
+#include <vector>
 
 #include "binary_conv2d/shared_layout.hpp"
 #include "bnas/cuda/binary_conv2d.hpp"
@@ -35,62 +35,78 @@ bool fits(const BinaryConvPlan& plan, const BinaryConvPolicy& policy) {
          SharedLayout(plan.dims, plan.tile, plan.variant, plan.threads).bytes <= policy.shared_bytes;
 }
 
-/// The most channel words at a time that fit: all, else whole sectors, else fewer. False when not even one does.
+/// Sets the most channel words at a time that fit: all, else whole sectors, else fewer. False when not even one does.
 bool choose_words(const BinaryConvPolicy& policy, BinaryConvPlan& plan) {
   constexpr int kSectorWords = 8;
-  constexpr int kManyWords = 64;  // beyond, not every number is tried
-  int& words = plan.tile.words;
-  for (words = static_cast<int>(words_for(plan.dims.c)); !fits(plan, policy);) {
-    if (words == 1) {
-      return false;
-    }
-    const int fewer = words > kManyWords ? words / 2 : words - 1;
-    words = fewer > kSectorWords ? fewer / kSectorWords * kSectorWords : fewer;
+  const auto all = static_cast<int>(words_for(plan.dims.c));
+  const auto fit = [&](int words) {
+    plan.tile.words = words;
+    return fits(plan, policy);
+  };
+  if (fit(all)) {
+    return true;
   }
-  return true;
+  // The most of [low, high) steps that fit: memory grows with the words.
+  const auto most = [&](int low, int high, int step) {
+    while (high - low > 1) {
+      const int middle = low + (high - low) / 2;
+      (fit(middle * step) ? low : high) = middle;
+    }
+    return low * step;
+  };
+  int words = most(0, (all - 1) / kSectorWords + 1, kSectorWords);
+  if (words == 0) {
+    words = most(0, std::min(all, kSectorWords), 1);
+  }
+  plan.tile.words = words;
+  return words > 0;
 }
 
-/// Calls visit(bytes) for every tile that fits, as plan.tile, with what it moves between L2 and multiprocessors. Fewer
-/// than kGroupFilters filters only where nothing else fits.
-template <class Visit>
-void for_each_tile(const BinaryConvPolicy& policy, BinaryConvPlan& plan, Visit visit) {
+/// A tile that fits, and what it moves between L2 and multiprocessors.
+struct Candidate {
+  ConvTile tile;
+  double bytes;
+};
+
+/// All tiles that fit; with fewer than kGroupFilters filters only where nothing else does.
+std::vector<Candidate> candidates(const BinaryConvPolicy& policy, BinaryConvPlan plan) {
   const int most = std::min(policy.filters, (plan.dims.o + kGroupFilters - 1) / kGroupFilters * kGroupFilters);
-  bool found = false;
-  for (int filters = most; filters >= (found ? kGroupFilters : kFewestFilters);
+  std::vector<Candidate> all;
+  all.reserve(64);
+  for (int filters = most; filters >= (all.empty() ? kFewestFilters : kGroupFilters);
        filters = filters / 2 / kFewestFilters * kFewestFilters) {
     ConvTile pixels = conv_tile(plan.dims, policy.pixels, filters);
     do {
       plan.tile = pixels;
       if (choose_words(policy, plan)) {
-        found = true;
-        visit(conv_traffic(plan.dims, dot_bytes(plan.dims.k()), plan.tile));
+        all.push_back({plan.tile, conv_traffic(plan.dims, dot_bytes(plan.dims.k()), plan.tile)});
       }
     } while (shrink(plan.dims, pixels));
   }
+  return all;
 }
 
 /// Of the tiles that move little more than they must, or than the best one does: that of the fewest bytes among those
 /// with as many blocks as are wished for, else that of the most blocks. False when none fits.
 bool choose_tile(const BinaryConvPolicy& policy, BinaryConvPlan& plan) {
   constexpr double kSlack = 1.2;
-  double best = std::numeric_limits<double>::infinity();
-  for_each_tile(policy, plan, [&](double bytes) { best = std::min(best, bytes); });
-  if (!std::isfinite(best)) {
+  const std::vector<Candidate> all = candidates(policy, plan);
+  if (all.empty()) {
     return false;
   }
+  const auto fewer_bytes = [](const Candidate& a, const Candidate& b) { return a.bytes < b.bytes; };
+  const double best = std::min_element(all.begin(), all.end(), fewer_bytes)->bytes;
   const double least = conv_traffic(plan.dims, dot_bytes(plan.dims.k()), whole_tile(plan.dims));
   const double limit = kSlack * (best <= kSlack * least ? least : best);
-  ConvTile chosen;
-  std::int64_t most_blocks = 0;
-  for_each_tile(policy, plan, [&](double bytes) {
-    const std::int64_t blocks = std::min<std::int64_t>(plan.tile.blocks(), policy.blocks);
-    if (bytes <= limit && (blocks > most_blocks || (blocks == most_blocks && bytes < best))) {
-      most_blocks = blocks;
-      best = bytes;
-      chosen = plan.tile;
+  const auto blocks = [&](const Candidate& c) { return std::min<std::int64_t>(c.tile.blocks(), policy.blocks); };
+  const Candidate* chosen = nullptr;
+  for (const Candidate& c : all) {
+    if (c.bytes <= limit && (chosen == nullptr || blocks(c) > blocks(*chosen) ||
+                             (blocks(c) == blocks(*chosen) && fewer_bytes(c, *chosen)))) {
+      chosen = &c;
     }
-  });
-  plan.tile = chosen;
+  }
+  plan.tile = chosen->tile;
   return true;
 }
 
