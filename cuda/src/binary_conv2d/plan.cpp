@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <limits>
-#include <vector>
+#include <span>
 
 #include "binary_conv2d/shared_layout.hpp"
 #include "bnas/cuda/binary_conv2d.hpp"
@@ -65,32 +66,36 @@ bool choose_words(const BinaryConvPolicy& policy, BinaryConvPlan& plan) {
 /// A tile that fits, and what it moves between L2 and multiprocessors.
 struct Candidate {
   ConvTile tile;
-  double bytes;
+  double bytes = 0.0;
 };
 
-/// All tiles that fit; with fewer than kGroupFilters filters only where nothing else does.
-std::vector<Candidate> candidates(const BinaryConvPolicy& policy, BinaryConvPlan plan) {
+/// Sizes are halved from one to the next, so that these are all but for policies of a million pixels.
+using Candidates = std::array<Candidate, 64>;
+
+/// Sets the tiles that fit and returns their number; with fewer than kGroupFilters filters only where nothing else
+/// does.
+std::size_t find_candidates(const BinaryConvPolicy& policy, BinaryConvPlan plan, Candidates& all) {
   const int most = std::min(policy.filters, (plan.dims.o + kGroupFilters - 1) / kGroupFilters * kGroupFilters);
-  std::vector<Candidate> all;
-  all.reserve(64);
-  for (int filters = most; filters >= (all.empty() ? kFewestFilters : kGroupFilters);
+  std::size_t count = 0;
+  for (int filters = most; filters >= (count == 0 ? kFewestFilters : kGroupFilters);
        filters = filters / 2 / kFewestFilters * kFewestFilters) {
     ConvTile pixels = conv_tile(plan.dims, policy.pixels, filters);
     do {
       plan.tile = pixels;
-      if (choose_words(policy, plan)) {
-        all.push_back({plan.tile, conv_traffic(plan.dims, dot_bytes(plan.dims.k()), plan.tile)});
+      if (count < all.size() && choose_words(policy, plan)) {
+        all[count++] = {plan.tile, conv_traffic(plan.dims, dot_bytes(plan.dims.k()), plan.tile)};
       }
     } while (shrink(plan.dims, pixels));
   }
-  return all;
+  return count;
 }
 
 /// Of the tiles that move little more than they must, or than the best one does: that of the fewest bytes among those
 /// with as many blocks as are wished for, else that of the most blocks. False when none fits.
 bool choose_tile(const BinaryConvPolicy& policy, BinaryConvPlan& plan) {
   constexpr double kSlack = 1.2;
-  const std::vector<Candidate> all = candidates(policy, plan);
+  Candidates storage;
+  const std::span<const Candidate> all(storage.data(), find_candidates(policy, plan, storage));
   if (all.empty()) {
     return false;
   }
