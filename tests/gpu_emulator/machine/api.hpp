@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,9 @@ struct TouchedRange {
   bool written = false;
 };
 
+/// Instructions of a kernel, by their place in the CUDA source.
+using Profile = std::map<std::string, std::uint64_t>;
+
 struct LaunchResult {
   enum class End {
     ok,
@@ -73,6 +77,7 @@ struct LaunchResult {
   std::string what;  ///< empty when ok
   Counters counters;
   std::vector<TouchedRange> touched;  ///< all that was read, and all that was written
+  Profile profile;                    ///< warp instructions, where ExecOptions::profile asks for them
 };
 
 struct ExecOptions {
@@ -83,9 +88,10 @@ struct ExecOptions {
                                  ///< 2: also races in global memory (protocols with flags give false alarms)
   std::uint64_t instruction_budget = 2'000'000'000;  ///< warp instructions of one block
   bool late_async_copies = true;                     ///< cp.async data land only when waited for
-  std::size_t l2_bytes = 0;                          ///< of a second-level cache to count with; 0: none
-  int compute_capability = 80;                       ///< major * 10 + minor
-  std::function<void(std::string_view)> print;       ///< where device printf goes; stdout when empty
+  bool profile = false;
+  std::size_t l2_bytes = 0;                     ///< of a second-level cache to count with; 0: none
+  int compute_capability = 80;                  ///< major * 10 + minor
+  std::function<void(std::string_view)> print;  ///< where device printf goes; stdout when empty
 };
 
 /// Executes one kernel launch to its end. Never throws for what the kernel does: see LaunchResult.

@@ -44,6 +44,9 @@ Block::Block(const LaunchState& launch, unsigned host_thread)
       program_(*launch.program),
       threads_(launch.block.x * launch.block.y * launch.block.z),
       random_(static_cast<std::minstd_rand::result_type>(launch.options->warp_seed * 7919 + host_thread + 1)) {
+  if (options().profile) {
+    times_.resize(program_.code.size());
+  }
   for (const SpecialRegister& s : program_.specials) {
     const std::optional<Special> special = special_named(s.name);
     if (!special) {
@@ -135,16 +138,7 @@ std::string Block::site() const {
     return text;
   }
   if (instruction_->location >= 0) {
-    const auto& files = launch_.module->contents().files;
-    const auto named = [&files](int number, int line) {
-      const auto file = files.find(number);
-      return (file == files.end() ? "file " + std::to_string(number) : file->second) + ":" + std::to_string(line);
-    };
-    const SourceLocation& place = program_.locations[static_cast<std::size_t>(instruction_->location)];
-    text += " at " + named(place.file, place.line);
-    if (place.outer_line != 0) {
-      text += " (inlined at " + named(place.outer_file, place.outer_line) + ")";
-    }
+    text += " at " + launch_.module->place(program_.locations[static_cast<std::size_t>(instruction_->location)]);
   }
   return text + ", PTX line " + std::to_string(instruction_->line) + ": " +
          std::string(launch_.module->line(instruction_->line));

@@ -107,6 +107,8 @@ class Block {
   /// Executes one block to its end; throws LaunchEnd.
   void run(Dim3 index);
   const Counters& counters() const { return counters_; }
+  /// How often each instruction of the program was executed; empty unless asked for.
+  const std::vector<u64>& times() const { return times_; }
   /// Ranges of global memory that were used, for counting distinct bytes.
   const std::vector<MemoryRange*>& touched_ranges() const { return touched_ranges_; }
 
@@ -235,6 +237,7 @@ class Block {
   u64 block_epoch_ = 0;
   std::minstd_rand random_;
   Counters counters_;
+  std::vector<u64> times_;
   AccessCounter access_counter_;
   std::array<MemoryRange*, 64> range_hints_{};  ///< by PTX line: instructions stay with their array
   std::vector<MemoryRange*> touched_ranges_;

@@ -2,6 +2,7 @@
 // Launches: checks of their form, host threads that take blocks in turn, counters of all.
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -161,6 +162,11 @@ class BlockQueue {
       touched.collect(*range);
     }
     touched.finish();
+    for (std::size_t pc = 0; pc < times_.size(); ++pc) {
+      if (times_[pc] > 0) {
+        result_.profile[place_of(state_.program->code[pc])] += times_[pc];
+      }
+    }
   }
 
  private:
@@ -176,6 +182,8 @@ class BlockQueue {
       }
       const std::lock_guard lock(mutex_);
       result_.counters += block.counters();
+      times_.resize(block.times().size());
+      std::transform(times_.begin(), times_.end(), block.times().begin(), times_.begin(), std::plus<>());
       for (MemoryRange* range : block.touched_ranges()) {
         if (std::find(ranges_.begin(), ranges_.end(), range) == ranges_.end()) {
           ranges_.push_back(range);
@@ -197,6 +205,11 @@ class BlockQueue {
     }
   }
 
+  std::string place_of(const Instruction& i) const {
+    return i.location < 0 ? "no line"
+                          : state_.module->place(state_.program->locations[static_cast<std::size_t>(i.location)]);
+  }
+
   Dim3 index_of(u64 n) const {
     const Dim3& grid = state_.grid;
     return {static_cast<unsigned>(n % grid.x), static_cast<unsigned>(n / grid.x % grid.y),
@@ -210,6 +223,7 @@ class BlockQueue {
   std::atomic<u64> next_{0};
   std::mutex mutex_;
   std::vector<MemoryRange*> ranges_;
+  std::vector<u64> times_;  // of each instruction
 };
 
 }  // namespace

@@ -83,6 +83,7 @@ int Block::next_merge_point(const Warp& warp, int chosen) {
 bool Block::run_warp(Warp& warp, u64 slice) {
   warp_ = &warp;
   const Instruction* code = program_.code.data();
+  u64* const times = times_.empty() ? nullptr : times_.data();
   const u64 end = executed_ + slice;
   u64 group_end = executed_ + kDivergedSlice;
   bool moved = false;
@@ -110,6 +111,9 @@ bool Block::run_warp(Warp& warp, u64 slice) {
         mask &= i.guard_negated ? ~guard : guard;
       }
       ++executed_;
+      if (times != nullptr) {
+        ++times[pc];
+      }
       instruction_ = &i;
       if (i.control == Control::straight || mask == 0) {
         if (mask != 0) {

@@ -41,6 +41,17 @@ std::string_view Module::line(int number) const {
   return number >= 1 && index < contents_->lines.size() ? std::string_view(contents_->lines[index]) : "";
 }
 
+std::string Module::place(const SourceLocation& location) const {
+  const auto named = [this](int number, int line) {
+    const auto file = contents_->files.find(number);
+    return (file == contents_->files.end() ? "file " + std::to_string(number) : file->second) + ":" +
+           std::to_string(line);
+  };
+  const std::string inner = named(location.file, location.line);
+  return location.outer_line == 0 ? inner
+                                  : inner + " (inlined at " + named(location.outer_file, location.outer_line) + ")";
+}
+
 std::shared_ptr<const Program> Module::program(std::string_view mangled, Binder bind) const {
   const std::lock_guard lock(contents_->mutex);
   if (const auto it = contents_->programs.find(mangled); it != contents_->programs.end()) {

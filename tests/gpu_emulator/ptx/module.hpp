@@ -40,6 +40,7 @@ struct KernelInfo {
 struct ModuleContents;
 struct Program;
 struct Instruction;
+struct SourceLocation;
 class Statement;
 /// Chooses how a parsed instruction is executed.
 using Binder = void (*)(const Statement&, Instruction&);
@@ -59,6 +60,8 @@ class Module {
 
   /// A line of the text, from 1, without leading blanks.
   std::string_view line(int number) const;
+  /// "file:line (inlined at file:line)" of the CUDA source.
+  std::string place(const SourceLocation& location) const;
   /// The decoded form of a kernel, made with `bind` when first asked for (by any thread). Throws PtxError.
   std::shared_ptr<const Program> program(std::string_view mangled, Binder bind) const;
   const ModuleContents& contents() const { return *contents_; }

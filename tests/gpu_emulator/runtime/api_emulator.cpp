@@ -36,6 +36,9 @@ __attribute__((destructor)) void at_exit() {
     if (!options().report.empty()) {
       std::ofstream(options().report, std::ios::app) << rt.report.json_lines();
     }
+    if (!options().profile.empty()) {
+      std::ofstream(options().profile, std::ios::app) << rt.report.profile();
+    }
     if (options().leaks) {
       report_leaks(rt);
     }

@@ -272,9 +272,10 @@ void Execution::operator()(const KernelCall& call) {
   how.block_seed = o.block_seed;
   how.check = o.check;
   how.l2_bytes = o.l2;
+  how.profile = !o.profile.empty();
   how.compute_capability = device.capability.value();
   const LaunchResult result = execute(launch, device.memory, how);
-  rt_.report.add(operation_.note, call.symbol->name, result.counters);
+  rt_.report.add(operation_.note, call.symbol->name, result);
   conclude(result);
   if (checking()) {
     for (const TouchedRange& range : result.touched) {

@@ -68,6 +68,7 @@ const std::map<std::string_view, Setter>& setters() {
        }},
       {"leaks", number(&Options::leaks)},
       {"report", text(&Options::report)},
+      {"profile", text(&Options::profile)},
       {"fault", text(&Options::fault)},
       {"note", text(&Options::note)},
   };

@@ -20,6 +20,7 @@ struct Options {
   int capability = 80;                        // CC: "8.0"
   bool leaks = false;                         // LEAKS: memory still allocated at exit is a finding
   std::string report;                         // REPORT: JSON lines are appended to this file at exit
+  std::string profile;                        // PROFILE: instructions by source line are appended to this file at exit
   std::string fault;                          // FAULT: what to inject (faults.hpp)
   std::string note;                           // NOTE: annotation of threads that set none
 };

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/report.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <vector>
 
 namespace bnas::emu {
 namespace {
@@ -41,10 +44,13 @@ const NamedCounter kCounters[16] = {
     {"dram_written_bytes", &Counters::dram_written_bytes},
 };
 
-void KernelReport::add(const std::string& note, const std::string& kernel, const Counters& counters) {
+void KernelReport::add(const std::string& note, const std::string& kernel, const LaunchResult& result) {
   Entry& entry = entries_[{note, kernel}];
   ++entry.launches;
-  entry.counters += counters;
+  entry.counters += result.counters;
+  for (const auto& [place, times] : result.profile) {
+    entry.profile[place] += times;
+  }
 }
 
 KernelReport::Entry KernelReport::sum(std::string_view part) const {
@@ -56,6 +62,36 @@ KernelReport::Entry KernelReport::sum(std::string_view part) const {
     }
   }
   return total;
+}
+
+std::string KernelReport::profile() const {
+  using Line = std::pair<std::uint64_t, std::string>;
+  const auto percent = [](std::uint64_t part, std::uint64_t whole) {
+    char text[16];
+    std::snprintf(text, sizeof text, "%5.1f %%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+    return std::string(text);
+  };
+  std::vector<Line> kernels;
+  for (const auto& [key, entry] : entries_) {
+    const std::uint64_t all = entry.counters.warp_instructions;
+    std::string text = key.second + (key.first.empty() ? "" : " [" + key.first + "]") + ": " + std::to_string(all) +
+                       " warp instructions in " + std::to_string(entry.launches) + " launches\n";
+    std::vector<Line> lines;
+    for (const auto& [place, times] : entry.profile) {
+      lines.emplace_back(times, place);
+    }
+    std::sort(lines.begin(), lines.end(), std::greater<>());
+    for (const auto& [times, place] : lines) {
+      text += "  " + percent(times, all) + "  " + place + "\n";
+    }
+    kernels.emplace_back(all, text);
+  }
+  std::sort(kernels.begin(), kernels.end(), std::greater<>());
+  std::string text;
+  for (const Line& kernel : kernels) {
+    text += kernel.second;
+  }
+  return text;
 }
 
 std::string KernelReport::json_lines() const {

@@ -17,15 +17,18 @@ class KernelReport {
   struct Entry {
     std::uint64_t launches = 0;
     Counters counters;
+    Profile profile;
   };
 
-  void add(const std::string& note, const std::string& kernel, const Counters& counters);
+  void add(const std::string& note, const std::string& kernel, const LaunchResult& result);
   /// Sum over all kernels whose demangled name contains `part`.
   Entry sum(std::string_view part) const;
   void clear() { entries_.clear(); }
 
   /// One line of JSON per entry: {"note":...,"kernel":...,"launches":...,"<counter>":...}.
   std::string json_lines() const;
+  /// For people: the kernels, those with the most instructions first, and the lines of the source that these are on.
+  std::string profile() const;
 
  private:
   std::map<std::pair<std::string, std::string>, Entry> entries_;

@@ -236,6 +236,33 @@ TEST(Launches, AreReportedByAnnotation) {
   std::remove(path.c_str());
 }
 
+TEST(Launches, AreProfiledByLinesOfTheSource) {
+  const std::string path = testing::TempDir() + "bnas_emu_profile";
+  std::remove(path.c_str());
+  expect_exit(
+      [&] {
+        bnas_emu_set("profile", path.c_str());
+        DeviceArray<int> x(kSize);
+        fill(nullptr, x.data(), 1, kSize);
+        fill(nullptr, x.data(), 2, kSize);
+        must(cudaDeviceSynchronize());
+      },
+      0, "");
+  std::ifstream file(path);
+  std::stringstream all;
+  all << file.rdbuf();
+  const std::string text = all.str();
+  EXPECT_TRUE(text.starts_with("bnas::test::(anonymous namespace)::fill_kernel")) << text;
+  EXPECT_NE(text.find(" warp instructions in 2 launches\n"), std::string::npos) << text;
+  double percent = 0.0;  // of all lines, each "  12.3 %  file:line"
+  for (std::size_t at = text.find(" %  "); at != std::string::npos; at = text.find(" %  ", at + 1)) {
+    percent += std::stod(text.substr(at - 5, 5));
+    EXPECT_NE(text.find("kernels.cu:", at), std::string::npos) << text;
+  }
+  EXPECT_NEAR(percent, 100.0, 1.0) << text;
+  std::remove(path.c_str());
+}
+
 TEST(Threads, EachWithItsStream) {
   constexpr int kThreads = 8;
   std::vector<std::thread> threads;
