@@ -22,10 +22,8 @@ std::vector<std::pair<std::string, std::string>> build_options() {
 #else
   const char* const compiler = "g++ " __VERSION__;
 #endif
-  return {{"build type", BNAS_BUILD_TYPE},
-          {"compiler", compiler},
-          {"sanitizers", BNAS_SANITIZERS},
-          {"CUDA", BNAS_CUDA}};
+  return {
+      {"build type", BNAS_BUILD_TYPE}, {"compiler", compiler}, {"sanitizers", BNAS_SANITIZERS}, {"CUDA", BNAS_CUDA}};
 }
 
 std::vector<std::pair<std::string, std::string>> library_versions() {

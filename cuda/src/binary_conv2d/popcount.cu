@@ -4,8 +4,8 @@
 namespace bnas::cuda {
 namespace {
 
-constexpr int kPixels =
-    8;  // a thread's outputs: kPixels x kThreadFilters, so that 9 + 1 loads serve 32 XORs and counts
+/// A thread's outputs are kPixels x kThreadFilters, so that 9 + 1 loads serve 32 XORs and counts.
+constexpr int kPixels = 8;
 
 /// How ConvBlock stages weights: words of neighbouring filters side by side.
 struct WordProduct {

@@ -31,8 +31,9 @@ inline Status from_cuda(cudaError_t error, const char* message) {
 /// The status of the launch just made.
 inline Status launched(const char* op) { return from_cuda(cudaGetLastError(), op); }
 
-/// Must be called before a launch with `bytes` of dynamic shared memory. Beyond what every kernel may have, the kernel is
-/// allowed all that the device has, so that threads which launch it with different sizes do not undo each other's wish.
+/// Must be called before a launch with `bytes` of dynamic shared memory. Beyond what every kernel may have, the kernel
+/// is allowed all that the device has, so that threads which launch it with different sizes do not undo each other's
+/// wish.
 template <class Kernel>
 cudaError_t allow_shared(Kernel* kernel, std::int64_t bytes) {
   constexpr int kWithoutAsking = 48 * 1024;

@@ -36,8 +36,8 @@ L2Cache::Line& L2Cache::line(u64 number) {
   if (found != set.end()) {
     return *found;
   }
-  const auto oldest = std::min_element(set.begin(), set.end(),
-                                       [](const Line& a, const Line& b) { return a.last_used < b.last_used; });
+  const auto oldest =
+      std::min_element(set.begin(), set.end(), [](const Line& a, const Line& b) { return a.last_used < b.last_used; });
   evict(*oldest);
   oldest->number = number;
   return *oldest;
