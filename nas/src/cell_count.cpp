@@ -160,15 +160,18 @@ class WiringAutomorphisms {
       if (seen[i]) {
         continue;
       }
-      std::uint64_t length = 0;
+      std::uint64_t either = 1;  // 2 to the power of the cycle's length - 1
       bool crossed = false;
-      for (std::size_t at = i; !seen[at]; at = static_cast<std::size_t>(image_[at])) {
+      for (std::size_t at = i;; either *= 2) {
         seen[at] = true;
-        ++length;
-        crossed ^= map(blocks_[at].in0) != blocks_[static_cast<std::size_t>(image_[at])].in0;
+        const auto next = static_cast<std::size_t>(image_[at]);
+        crossed ^= map(blocks_[at].in0) != blocks_[next].in0;
+        if (seen[next]) {
+          break;
+        }
+        at = next;
       }
       if (blocks_[i].in0 == blocks_[i].in1) {
-        const std::uint64_t either = std::uint64_t{1} << (length - 1);
         fixed *= either * (operators_ * operators_ + operators_);
         swaps *= 2 * either;
       } else {
