@@ -123,7 +123,7 @@ class GroupUnit final : public ConvUnit {
         width_(place.channels / groups(place.channels)),
         shuffles_(std::gcd(place.channels, std::int64_t{4})),
         shortcut_(place.stride == 1) {
-    for (std::int64_t g = 0; g < place.channels / width_; ++g) {
+    for (std::int64_t g = 0; g < groups(place.channels); ++g) {
       ConvSpec spec = window(candidate, place);
       spec.in = spec.out = width_;
       convs_.push_back(std::make_unique<WeightedConv>(stream, fmt::format("{}.group{}", name, g), spec, style,
