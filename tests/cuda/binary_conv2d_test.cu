@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <sstream>
 
 #include "cuda/support/bits.hpp"
@@ -191,6 +192,43 @@ TEST_F(BinaryConv2d, EveryPolicyGivesTheSameIntegers) {
     }
   }
   expect_equal(d, x, w, plans);
+}
+
+// Policies at random, among them so little shared memory that tiles have 8, 16 or 24 filters and channels come in
+// chunks; dots of 1, 2 and 4 bytes.
+TEST_F(BinaryConv2d, EqualsTheDefinitionUnderRandomPolicies) {
+  ConvShapes shapes(18, false);
+  std::array<int, 4> narrow{};  // tiles of 8, 16 and 24 filters
+  for (int i = 0; i < 300 && !HasFatalFailure(); ++i) {
+    const int side = shapes.pick({1, 3, 5, 12});
+    const int size = side + shapes.pick({0, 1, 4});
+    const Conv2dDims d{.n = shapes.pick({1, 2, 5}),
+                       .h = size,
+                       .w = size,
+                       .c = side == 12 ? shapes.pick({8, 60, 230}) : shapes.pick({3, 32, 100, 300}),
+                       .o = shapes.pick({3, 8, 17, 30, 40, 100}),
+                       .kh = side,
+                       .kw = side,
+                       .stride_h = shapes.pick({1, 2}),
+                       .pad_h = {side / 2, side / 2},
+                       .pad_w = {side / 2, side / 3}};
+    const BinaryConvVariant variant = variants_[static_cast<std::size_t>(i) % variants_.size()];
+    const BinaryConvPolicy policy{.pixels = shapes.pick({1, 20, 100}),
+                                  .filters = shapes.pick({32, 64, 96, 128}),
+                                  .threads = shapes.pick({32, 96, 256}),
+                                  .shared_bytes = shapes.pick({6, 10, 14, 20, 40}) * 1024,
+                                  .blocks = shapes.pick({1, 100})};
+    const BinaryConvPlan plan = plan_binary_conv2d(d, capability_, variant, policy);
+    if (plan.status.code == StatusCode::unsupported) {
+      continue;  // not even one pixel fits
+    }
+    ASSERT_LE(plan.shared_bytes, policy.shared_bytes);
+    narrow[static_cast<std::size_t>(plan.tile.filters / 8) % narrow.size()] += plan.tile.filters < 32 ? 1 : 0;
+    expect_equal(d, shapes.signs(x_size(d)), shapes.signs(w_size(d, false)), {plan});
+  }
+  EXPECT_GT(narrow[1], 0) << "of 8 filters";
+  EXPECT_GT(narrow[2], 0) << "of 16";
+  EXPECT_GT(narrow[3], 0) << "of 24";
 }
 
 // All products +1 or all -1: the widest i8 (127), the first i16 and the widest, the first i32 (9 * 3641).

@@ -22,8 +22,8 @@ struct BitProduct {
     if constexpr (kIsAnd) {
       mma_b1(tile.ones, a, {~0U, ~0U});  // a column of ones
     }
-    group.for_each_column([&](auto column, int filter) {
-      const uint2 both = *reinterpret_cast<const uint2*>(weights + filter * kWords + 2 * tile.quad);
+    group.for_each_column([&](auto column) {
+      const uint2 both = *reinterpret_cast<const uint2*>(weights + column.filter * kWords + 2 * tile.quad);
       mma_b1(tile.c[column.number], a, {both.x, both.y});
     });
   }

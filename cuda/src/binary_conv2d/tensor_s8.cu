@@ -28,8 +28,8 @@ struct ByteProduct {
       a[k][2] = top >> 1 & kOneBytes, a[k][3] = bottom >> 1 & kOneBytes;
       mma_s8(tile.ones, a[k], {kOneBytes, kOneBytes});  // a column of ones
     }
-    group.for_each_column([&](auto column, int filter) {
-      const uint2 both = *reinterpret_cast<const uint2*>(weights + filter * kWords);
+    group.for_each_column([&](auto column) {
+      const uint2 both = *reinterpret_cast<const uint2*>(weights + column.filter * kWords);
       const Word word[kWords] = {both.x, both.y};
 #pragma unroll
       for (int k = 0; k < kWords; ++k) {

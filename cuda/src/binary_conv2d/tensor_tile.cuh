@@ -12,29 +12,28 @@ inline constexpr int kColumns = kGroupFilters / kColumnFilters;
 template <int kNumber>
 struct Column {
   static constexpr int number = kNumber;
+  static constexpr int filter = kNumber * kColumnFilters;  // its first one, of the group
 };
 
-/// A group of filters, [first, first + count) of the block's. Where not `wide`, it has two columns only.
+/// A group of filters, [first, first + count) of the block's.
 struct FilterGroup {
   int number, first, count;
-  bool wide;
-  int second;  // first filter of column 1; that of column 0 in a tile that has no other
 
-  __device__ FilterGroup(int which, int filters, int tile_filters)
-      : number(which),
-        first(which * kGroupFilters),
-        count(min(filters - first, kGroupFilters)),
-        wide(count > 2 * kColumnFilters),
-        second(tile_filters > kColumnFilters ? kColumnFilters : 0) {}
+  __device__ FilterGroup(int which, int filters)
+      : number(which), first(which * kGroupFilters), count(min(filters - first, kGroupFilters)) {}
 
-  /// Calls visit(column, its first filter) with constant Columns.
+  /// Calls visit(Column) for each column that has filters: a tile has memory for no others.
   template <class Visit>
   __device__ void for_each_column(Visit visit) const {
-    visit(Column<0>(), 0);
-    visit(Column<1>(), second);
-    if (wide) {
-      visit(Column<2>(), 2 * kColumnFilters);
-      visit(Column<3>(), 3 * kColumnFilters);
+    visit(Column<0>());
+    if (count > Column<1>::filter) {
+      visit(Column<1>());
+    }
+    if (count > Column<2>::filter) {
+      visit(Column<2>());
+    }
+    if (count > Column<3>::filter) {
+      visit(Column<3>());
     }
   }
 };
@@ -93,9 +92,9 @@ __device__ void finish_tile(const ConvBlock<T>& block, const Chunk& chunk, const
     const int* base = block.base() + block.windows()[tile.pixel[half]] + group.first + 2 * tile.quad;
     auto* row = reinterpret_cast<T*>(staged + (tile.row + 8 * half) * block.args.layout.output_row) + 2 * tile.quad;
     const bool counts = sums && tile.first_pixel + tile.row + 8 * half < block.part.pixels();
-    group.for_each_column([&](auto column, int first) {
-      const int2 part = *reinterpret_cast<const int2*>(base + first);
-      auto* kept = reinterpret_cast<DotPair<T>*>(row + column.number * kColumnFilters);
+    group.for_each_column([&](auto column) {
+      const int2 part = *reinterpret_cast<const int2*>(base + column.filter);
+      auto* kept = reinterpret_cast<DotPair<T>*>(row + column.filter);
       const int input = kIsAnd ? -2 * tile.ones[2 * half] : 0;
       int dot[2] = {part.x + input + (kIsAnd ? 4 : -2) * tile.c[column.number][2 * half],
                     part.y + input + (kIsAnd ? 4 : -2) * tile.c[column.number][2 * half + 1]};
@@ -161,7 +160,7 @@ __device__ void tensor_conv2d(const ConvBlock<T>& block) {
     __syncthreads();
     block.template fill_base<Product>(chunk);
     for (int number = 0; number < groups; ++number) {
-      const FilterGroup group(number, block.part.filters, args.tile.filters);
+      const FilterGroup group(number, block.part.filters);
       FilterMoments<T, 2 * kColumns> moments;
       // Warps go on where those of the group before ended.
       const int begin = number == 0 ? warp : (warp + warps - number * tiles % warps) % warps;
@@ -186,7 +185,7 @@ __device__ void tensor_conv2d(const ConvBlock<T>& block) {
   }
   if (args.sums.added != nullptr) {
     for (int number = 0; number < groups; ++number) {
-      const FilterGroup group(number, block.part.filters, args.tile.filters);
+      const FilterGroup group(number, block.part.filters);
       add_moments(args.sums, args.dims.o, block.moments() + number * warps * 2 * kGroupFilters, warps, kGroupFilters,
                   block.part.o + group.first, group.count);
     }
